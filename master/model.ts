@@ -1,0 +1,350 @@
+// What the control plane remembers: one interface per item kind. Plain data; `version` is 0 before the first write.
+//
+// Where items stand (keys are made in store/items.ts):
+//
+//   AGENT#<agent>          LEDGER, RUN#<framework>/<task>, EXECUTOR#<framework>/<executor>, HOLD#<accept>
+//   AGENTS#<shard>         <agent>                      index: advice for lists and the allocator, never truth
+//   BEATS#<shard>          BEATS
+//   FRAMEWORKS             <framework>
+//   FRAMEWORK#<id>         GATE#<k>, LEASE, CALLED
+//   FRAMEWORK#<id>#<n>     TASK#<task>
+//   MAIL#<id>#<n>          UPDATE#<task>, WORD#<task>, OFFER#<offer>, NOTICE#<notice>
+//   LOSSES                 HEAD, <number>
+//   CLUSTER                CLUSTER, TICK, ALLOCATION
+//
+// Times are milliseconds since 1970 in cluster time. Numbers (epoch, incarnation, generation, fence) come from
+// protocol/numbering.ts and only grow.
+import type {
+  AgentInfo,
+  AgentInfoCapability,
+  ExecutorInfo,
+  FrameworkInfo,
+  Offer,
+  Resource,
+  SchedulerEvent,
+  SchedulerOfferConstraints,
+  Task as MesosTask,
+  TaskInfo,
+  TaskStatus,
+} from '../protocol/messages.ts'
+import type { WantedTask } from '../protocol/agent-messages.ts'
+
+export type Resources = readonly Resource[]
+
+/** Every item: `version` counts its writes, 0 means not written yet. */
+export interface Versioned {
+  readonly version: number
+}
+
+/**
+ * The unit of consistency: total = offers + holds + sums + free, always.
+ * Invariant (S1, S18): the sum of `offers` and `holds` and `sums` is contained in `total`; each change of them is
+ * one conditional write of this item.
+ */
+export interface Ledger extends Versioned {
+  readonly agentId: string
+  /**
+   * `active`: may be offered. `returning`: re-registered, its list is still being taken over; nothing is offered.
+   * `unreachable`: marked by the detector. `removed`: unregistered. `gone`: never comes back.
+   */
+  readonly life: 'active' | 'returning' | 'unreachable' | 'removed' | 'gone'
+  readonly incarnation: number
+  readonly bootNonce: string
+  /** Counts losses; chunks of a loss check it, and a later return voids them. */
+  readonly lossNumber: number
+  /** Raised by every change of what the agent shall run. */
+  readonly generation: number
+  readonly total: Resources
+  readonly offers: Readonly<Record<string, LedgerOffer>>
+  /** ACCEPTs larger than one transaction, in pieces. */
+  readonly holds: Readonly<Record<string, LedgerHold>>
+  /** Charged to tasks and executors: framework, then role. */
+  readonly sums: Readonly<Record<string, Readonly<Record<string, Resources>>>>
+  /** Of the RUN items, see protocol/digest.ts. */
+  readonly digest: string
+  /** Queue stamp of the newest canary at (re-)registration: silence counts from it at the earliest. */
+  readonly heardAt: number
+  readonly refusals: readonly Refusal[]
+  /** Ids of the latest ACCEPTs committed here (newest last, at most 16): evidence for a repeat. */
+  readonly accepts: readonly string[]
+  readonly deactivated: boolean
+  readonly drain?: { readonly state: 'DRAINING' | 'DRAINED'; readonly maxGraceMs?: number; readonly markGone: boolean }
+  readonly unreachableSince?: number
+  /** Work left open on this agent, finished by whoever meets it (loss, return, gone). */
+  readonly openWork?: OpenWork
+  readonly beatShard: number
+  readonly indexShard: number
+}
+
+export interface LedgerOffer {
+  readonly frameworkId: string
+  readonly role: string
+  /** Void when the framework's epoch is higher. */
+  readonly epoch: number
+  readonly resources: Resources
+  readonly expiresAt: number
+}
+
+export interface LedgerHold {
+  readonly frameworkId: string
+  readonly role: string
+  readonly resources: Resources
+  readonly expiresAt: number
+}
+
+/** A declined amount: offers contained in `resources` are withheld from that framework and role until then. */
+export interface Refusal {
+  readonly frameworkId: string
+  readonly role: string
+  readonly resources: Resources
+  readonly until: number
+  /** Void when the framework's filter epoch of the role is higher. */
+  readonly filterEpoch: number
+}
+
+export type OpenWork =
+  | { readonly kind: 'loss'; readonly lossNumber: number; readonly why: 'unreachable' | 'removed' | 'gone'; readonly at: number }
+  | { readonly kind: 'return'; readonly lossNumber: number; readonly pagesTaken: number; readonly pages: number }
+
+/** Wanted state of one task on its agent. Exists from ACCEPT until the terminal update is in custody. */
+export interface Run extends Versioned, WantedTask {
+  readonly agentId: string
+  /** Charged in the ledger for this task (its executor is charged by its own item). Empty after a loss. */
+  readonly charged: Resources
+  readonly acceptId: string
+  /** A launch not answered by then becomes `stop`. */
+  readonly answerBy: number
+}
+
+/** A live custom or default executor and what it is charged. */
+export interface Executor extends Versioned {
+  readonly agentId: string
+  readonly frameworkId: string
+  readonly executorId: string
+  readonly info: ExecutorInfo
+  readonly role: string
+  readonly charged: Resources
+  readonly wanted: 'run' | 'end'
+}
+
+/** An ACCEPT in pieces: what must be said of its tasks if it is not finished. */
+export interface Hold extends Versioned {
+  readonly agentId: string
+  readonly acceptId: string
+  readonly frameworkId: string
+  readonly tasks: readonly { readonly taskId: string; readonly executorId?: string | undefined }[]
+}
+
+/** Index entry of an agent: written after the fact, read by lists and by the allocator as advice. */
+export interface AgentEntry extends Versioned {
+  readonly agentId: string
+  readonly shard: number
+  readonly info: AgentInfo
+  readonly address: { readonly ip: string; readonly port: number }
+  readonly agentVersion: string
+  readonly capabilities: readonly AgentInfoCapability[]
+  readonly instanceId?: string | undefined
+  readonly registeredAt: number
+  readonly reregisteredAt?: number | undefined
+  readonly commandQueueUrl: string
+  readonly life: Ledger['life']
+}
+
+/** Beats of up to fifty agents, written whole by `heartbeats` only. */
+export interface Beats extends Versioned {
+  readonly shard: number
+  readonly agents: Readonly<Record<string, BeatRecord>>
+  /** Queue stamp and number of the newest canary written here. */
+  readonly canary: { readonly number: number; readonly stamp: number }
+  /** Stamp since which the chain of canaries is unbroken. */
+  readonly hearingSince: number
+}
+
+export interface BeatRecord {
+  readonly incarnation: number
+  readonly number: number
+  /** Queue stamp of the newest beat, taken as the largest so far in the group. */
+  readonly stamp: number
+  readonly applied: number
+  readonly digest: string
+}
+
+export interface Framework extends Versioned {
+  readonly frameworkId: string
+  /** With `id`; `user` and `checkpoint` keep their first values (C47). */
+  readonly info: FrameworkInfo
+  readonly principal?: string | undefined
+  /** Raised by subscribe, takeover, disconnect and removal. */
+  readonly epoch: number
+  readonly streamId: string
+  readonly state: 'connected' | 'disconnected' | 'removed'
+  readonly suppressedRoles: readonly string[]
+  /** Per role; raised by REVIVE, un-suppress and disconnect: older refusals are void. */
+  readonly filterEpochs: Readonly<Record<string, number>>
+  readonly offerConstraints?: SchedulerOfferConstraints | undefined
+  readonly gates: number
+  readonly shards: number
+  readonly registeredAt: number
+  readonly reregisteredAt?: number | undefined
+  readonly disconnectedAt?: number | undefined
+  readonly removedAt?: number | undefined
+  /** Cluster time at which a disconnected framework is removed. */
+  readonly removeAt?: number | undefined
+  /** Gates still to be raised to `epoch`, or tasks still to be ended after removal. */
+  readonly openWork?: 'gates' | 'removal' | undefined
+}
+
+/** One of k copies of what every call must find unchanged; written only forwards, by its own. */
+export interface Gate extends Versioned {
+  readonly frameworkId: string
+  readonly index: number
+  readonly epoch: number
+  readonly removed: boolean
+}
+
+/** Held by the one reader that delivers. */
+export interface Lease extends Versioned {
+  readonly frameworkId: string
+  readonly epoch: number
+  readonly holder: string
+  /** One more with each renewal: whoever declares the reader dead conditions on it. */
+  readonly number: number
+  /** Cluster time of the tick it was last renewed after. */
+  readonly renewedAt: number
+  readonly expiresAt: number
+  /** Place in LOSSES up to which this framework was told. */
+  readonly lossesTold: number
+}
+
+/** When a call of the session was last seen: words said before may leave the mailbox (R3). */
+export interface Called extends Versioned {
+  readonly frameworkId: string
+  readonly epoch: number
+  readonly at: number
+}
+
+/** A task of a framework, from ACCEPT until an hour after its end was acknowledged. */
+export interface Task extends Versioned {
+  readonly frameworkId: string
+  readonly taskId: string
+  readonly shard: number
+  readonly agentId: string
+  readonly acceptId: string
+  readonly launchIncarnation: number
+  readonly launchGeneration: number
+  /** Newest state known (frees resources); `mesos.status_update_state` is what the framework was last told. */
+  readonly mesos: MesosTask
+  readonly role: string
+  /** Number of the newest update in custody or acknowledged. */
+  readonly lastUpdate: number
+  /** Updates taken and not acknowledged, oldest first; at most 16 and 64 KB. The first one is in the mailbox. */
+  readonly custody: readonly CustodyUpdate[]
+  /**
+   * `live`: not terminal, or terminal and not acknowledged. `lost`: its agent is unreachable, removed or gone and
+   * no terminal update is in custody. `finished`: over and acknowledged, kept as evidence until `ttl`.
+   */
+  readonly standing: 'live' | 'lost' | 'finished'
+  /** Loss number under which it was lost. */
+  readonly lossNumber?: number | undefined
+  readonly createdAt: number
+  /** Seconds since 1970 after which the table may delete it; readers ignore it from then on. */
+  readonly ttl?: number | undefined
+}
+
+export interface CustodyUpdate {
+  readonly number: number
+  readonly uuid: string
+  readonly status: TaskStatus
+  /** Commit time: resends are due 10, 30, 70 s … after it (R11). */
+  readonly at: number
+}
+
+/**
+ * What a framework has not been told, or not acknowledged. `tag` is new with each write: the reader removes
+ * exactly the version it said.
+ */
+export interface Mail extends Versioned {
+  readonly frameworkId: string
+  readonly shard: number
+  readonly key: string
+  readonly tag: string
+  readonly body: MailBody
+  readonly at: number
+}
+
+export type MailBody =
+  /** Head of a task's custody: said again until acknowledged. */
+  | { readonly kind: 'update'; readonly status: TaskStatus; readonly number: number }
+  /** Newest word without uuid about a task: removed after a later call of the session. */
+  | { readonly kind: 'word'; readonly status: TaskStatus }
+  | { readonly kind: 'offer'; readonly offer: Offer; readonly epoch: number }
+  | { readonly kind: 'withdrawn'; readonly offerId: string; readonly epoch: number }
+  /** Said once: FAILURE of an executor, MESSAGE, operation statuses. `epoch`: void in later sessions. */
+  | { readonly kind: 'notice'; readonly event: SchedulerEvent; readonly epoch?: number | undefined }
+  /** Implicit reconciliation under way, answered page by page. */
+  | { readonly kind: 'reconcile-all'; readonly after?: string | undefined; readonly epoch: number }
+
+export interface LossHead extends Versioned {
+  readonly last: number
+}
+
+export interface Loss extends Versioned {
+  readonly number: number
+  readonly agentId: string
+  readonly at: number
+}
+
+/** Made once, never changed: who this cluster is. */
+export interface Cluster extends Versioned {
+  /** Stands where Mesos has the master's id: first part of every id made here. */
+  readonly id: string
+  readonly timeline: number
+  readonly createdAt: number
+}
+
+/** The detector's last tick: cluster time. */
+export interface Tick extends Versioned {
+  readonly number: number
+  readonly at: number
+  /** Cluster time since which ticks came without a gap. */
+  readonly unbrokenSince: number
+  /** Passes in which the guard against mass expiry held everything back, and since when. */
+  readonly guardSince?: number | undefined
+  /** Agents the guard may still remove now, refilled with time. */
+  readonly removalTokens: number
+}
+
+/** One allocation at a time. */
+export interface Allocation extends Versioned {
+  readonly fence: number
+  readonly holder?: string | undefined
+  readonly expiresAt: number
+  /** Raised by every nudge; the lease is given back only if it is what it was at the start of the turn. */
+  readonly wanted: number
+}
+
+/** All item kinds by name. */
+export interface Items {
+  readonly ledger: Ledger
+  readonly run: Run
+  readonly executor: Executor
+  readonly hold: Hold
+  readonly agent: AgentEntry
+  readonly beats: Beats
+  readonly framework: Framework
+  readonly gate: Gate
+  readonly lease: Lease
+  readonly called: Called
+  readonly task: Task
+  readonly mail: Mail
+  readonly lossHead: LossHead
+  readonly loss: Loss
+  readonly cluster: Cluster
+  readonly tick: Tick
+  readonly allocation: Allocation
+}
+
+export type ItemKind = keyof Items
+
+/** TaskInfo with what the master fills in, as it goes into a RUN item. */
+export type LaunchedTask = TaskInfo

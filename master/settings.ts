@@ -1,0 +1,57 @@
+// The settings of a cluster and the timer profiles they start from (R6).
+export type ProfileName = 'fast' | 'default' | 'mesos'
+
+export interface Profile {
+  /** Agents beat this often, ms. */
+  readonly beatMs: number
+  /** Silence after which an agent is unreachable, ms. */
+  readonly timeoutMs: number
+  /** The detector looks this often, ms. */
+  readonly tickMs: number
+  /** A longer gap between canaries breaks the chain of hearing, ms. */
+  readonly hearingGapMs: number
+}
+
+export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
+  fast: { beatMs: 500, timeoutMs: 1_500, tickMs: 500, hearingGapMs: 750 },
+  default: { beatMs: 3_000, timeoutMs: 9_000, tickMs: 1_000, hearingGapMs: 3_500 },
+  mesos: { beatMs: 15_000, timeoutMs: 75_000, tickMs: 10_000, hearingGapMs: 30_000 },
+}
+
+export interface Settings {
+  readonly profile: Profile
+  readonly profileName: ProfileName
+  /** Before a framework's failover_timeout starts after we ended its stream ourselves, ms (R10). */
+  readonly streamGraceMs: number
+  readonly offerTimeoutMs: number
+  /** Copies of each framework's gate, and shards of its tasks and mail. */
+  readonly gatesPerFramework: number
+  readonly shardsPerFramework: number
+  readonly beatShards: number
+  readonly agentIndexShards: number
+  /** Share of reachable agents one pass may expire (S15), and per minute after the guard has held. */
+  readonly maxExpiredShare: number
+  readonly removalsPerMinute: number
+  /** Where frameworks and agents reach the control plane. */
+  readonly publicAddress: { readonly hostname: string; readonly ip: string; readonly port: number }
+  readonly clusterName: string
+}
+
+/** Settings for one machine; everything but the profile can be overridden. */
+export function localSettings(profileName: ProfileName, overrides: Partial<Settings> = {}): Settings {
+  return {
+    profile: PROFILES[profileName],
+    profileName,
+    streamGraceMs: 10_000,
+    offerTimeoutMs: 5 * 60_000,
+    gatesPerFramework: 1,
+    shardsPerFramework: 1,
+    beatShards: 1,
+    agentIndexShards: 1,
+    maxExpiredShare: 0.2,
+    removalsPerMinute: 60,
+    publicAddress: { hostname: '127.0.0.1', ip: '127.0.0.1', port: 5050 },
+    clusterName: 'local',
+    ...overrides,
+  }
+}
