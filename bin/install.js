@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const major = Number(process.versions.node.split('.')[0])
 if (major < 20) {
-  console.error(`meseta needs Node 20 or newer to start (this is ${process.version}); install a newer Node and try again`)
+  console.error(
+    `meseta needs Node 20 or newer to start (this is ${process.version}); install a newer Node and try again`,
+  )
   process.exit(1)
 }
 if (process.platform === 'win32') {
