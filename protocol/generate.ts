@@ -77,8 +77,8 @@ function describe(field: protobuf.Field): FieldDescriptor {
     number: field.id,
     rule: field instanceof protobuf.MapField ? 'map' : ruleOf(field),
     type: field.resolvedType === null ? field.type : typeNameOf(field.resolvedType),
-    ...('default' in options && { default: String(options['default']) }),
-    ...(options['deprecated'] === true && { deprecated: true }),
+    ...('default' in options && { default: String(options.default) }),
+    ...(options.deprecated === true && { deprecated: true }),
     ...(field.partOf && { oneof: field.partOf.name }),
   }
 }
