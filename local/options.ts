@@ -1,0 +1,83 @@
+// What `npm start -- …` takes, checked before anything is started.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { ProfileName } from '../master/settings.ts'
+
+export interface StartOptions {
+  readonly port: number
+  readonly agents: number
+  readonly data?: string | undefined
+  readonly agentResources?: string | undefined
+  readonly agentAttributes?: string | undefined
+  readonly profile: ProfileName
+  readonly streamGraceMs: number
+  readonly logFormat: 'text' | 'json'
+  readonly dynamodbEndpoint?: string | undefined
+}
+
+/** Reads the command line; commander prints what is wrong and ends the process with 2. */
+export function readOptions(argv: readonly string[]): StartOptions {
+  const command = new Command('npm start --')
+    .description('A whole Meseta cluster on this machine: control plane, emulators of AWS, agents.')
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .option('--port <port>', 'HTTP front on 127.0.0.1', port, 5050)
+    .option('--agents <n>', 'agents to run, each a process; 0 for none', count, 3)
+    .option('--data <dir>', 'keep everything here and go on from it at the next start')
+    .option('--agent-resources <text>', 'resources of each agent, such as "cpus:4;mem:4096"')
+    .option('--agent-attributes <text>', 'attributes of each agent, such as "rack:a;ssd:true"')
+    .addOption(
+      new Option('--profile <name>', 'timers').choices(['fast', 'default', 'mesos']).default('default'),
+    )
+    .option('--stream-grace <duration>', 'grace after a stream we ended, such as 10secs', duration, 10_000)
+    .addOption(
+      new Option('--log-format <format>', 'what is printed when not on a terminal')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .option('--dynamodb-endpoint <url>', 'use this DynamoDB instead of the packaged emulator')
+    .parse([...argv], { from: 'user' })
+  const given = command.opts<Record<string, unknown> & { profile: ProfileName; logFormat: 'text' | 'json' }>()
+  return {
+    port: given['port'] as number,
+    agents: given['agents'] as number,
+    data: given['data'] as string | undefined,
+    agentResources: given['agentResources'] as string | undefined,
+    agentAttributes: given['agentAttributes'] as string | undefined,
+    profile: given.profile,
+    streamGraceMs: given['streamGrace'] as number,
+    logFormat: given.logFormat,
+    dynamodbEndpoint: given['dynamodbEndpoint'] as string | undefined,
+  }
+}
+
+function port(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > 65535) {
+    throw new InvalidArgumentError('a port is a whole number from 0 (any free one) to 65535')
+  }
+  return value
+}
+
+function count(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > 100) {
+    throw new InvalidArgumentError('the number of agents is a whole number from 0 to 100')
+  }
+  return value
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  secs: 1_000,
+  s: 1_000,
+  mins: 60_000,
+  hrs: 3_600_000,
+}
+
+function duration(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|secs|s|mins|hrs)$/.exec(text) ?? []
+  const factor = UNIT_MS[unit]
+  if (number === undefined || factor === undefined) {
+    throw new InvalidArgumentError('a duration is a number and ms, secs, mins or hrs, such as 10secs')
+  }
+  return Number(number) * factor
+}
