@@ -1,0 +1,17 @@
+// `meseta agent start`: runs the agent's main as this command's child and passes signals on.
+import { spawn } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** Runs until the agent ends; gives its exit code. */
+export function startAgent(args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'agent/main.ts', ...args], {
+    stdio: 'inherit',
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const) process.on(signal, () => child.kill(signal))
+  return new Promise((resolve) =>
+    child.on('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 1)),
+  )
+}

@@ -1,0 +1,63 @@
+// Calls to the public HTTP APIs, with errors that say what to do next.
+import { CommandError, EXIT } from './exit-codes.ts'
+
+/** Sends one JSON call and gives the parsed answer (undefined for an empty one). */
+export async function callJson<Answer>(
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const response = await send(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+  const text = await response.text()
+  if (!response.ok) throw refusal(url, response.status, text)
+  return (text === '' ? undefined : JSON.parse(text)) as Answer
+}
+
+/** Reads a JSON document. */
+export async function getJson<Answer>(url: string): Promise<Answer> {
+  const response = await send(url, { headers: { Accept: 'application/json' } })
+  const text = await response.text()
+  if (!response.ok) throw refusal(url, response.status, text)
+  return JSON.parse(text) as Answer
+}
+
+/** Opens a stream of records; the caller reads `response.body`. */
+export async function openStream(url: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  const response = await send(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify(body),
+    signal,
+  })
+  if (!response.ok) throw refusal(url, response.status, await response.text())
+  return response
+}
+
+async function send(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init)
+  } catch (error) {
+    if (init.signal?.aborted) throw error
+    const cause = (error as { cause?: { code?: string; message?: string } }).cause
+    const why = cause?.code ?? cause?.message ?? (error as Error).message
+    throw new CommandError(
+      `nobody answers at ${new URL(url).origin} (${why}); start a cluster with \`npm start\`, or name another one with --master URL`,
+      EXIT.unreachable,
+    )
+  }
+}
+
+function refusal(url: string, status: number, text: string): CommandError {
+  const said = text.trim() || `status ${status}`
+  if (status === 404) return new CommandError(said, EXIT.notFound)
+  if (status >= 500)
+    return new CommandError(
+      `${new URL(url).origin} could not do it now (${status}): ${said}; try again`,
+      EXIT.refused,
+    )
+  return new CommandError(`refused (${status}): ${said}`, EXIT.refused)
+}

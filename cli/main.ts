@@ -1,0 +1,220 @@
+// The command `meseta`: what people type. Speaks public HTTP APIs only.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import pc from 'picocolors'
+import { MESETA_VERSION } from '../protocol/version.ts'
+import { startAgent } from './agent-start.ts'
+import { completionScript } from './completion.ts'
+import { chooseContext, readConfig, saveContext, useContext } from './config.ts'
+import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
+import { inspectTask, listAgents, listFrameworks, listTasks } from './lists.ts'
+import {
+  changeAgent,
+  events,
+  fault,
+  listDeadLetters,
+  redriveDeadLetters,
+  showDeadLetter,
+  teardown,
+} from './operator.ts'
+import { run } from './run.ts'
+import { killTask, taskLogs } from './tasks.ts'
+
+interface GlobalOptions {
+  readonly master?: string
+  readonly context?: string
+}
+
+const program = new Command('meseta')
+  .description('Talks to a Meseta cluster: run tasks, look around, take agents out of service.')
+  .version(MESETA_VERSION)
+  .option(
+    '--master <url>',
+    'control plane (else MESETA_MASTER, else the current context, else http://127.0.0.1:5050)',
+  )
+  .option('--context <name>', 'named context of the config file')
+  .addHelpText('after', EXIT_CODES_HELP)
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage))
+  .enablePositionalOptions()
+  .showHelpAfterError('(`meseta --help` shows how)')
+
+const json = () => new Option('--json', 'for programs').default(false)
+
+program
+  .command('run')
+  .description('run a command somewhere, stream its output, end with its exit code')
+  .argument('<command...>', 'one argument is a shell command, several are a program and its arguments')
+  .option('--cpus <n>', 'cpus per instance', amount, 0.1)
+  .option('--mem <mb>', 'memory per instance, MB', amount, 32)
+  .option('--disk <mb>', 'disk per instance, MB', amount, 0)
+  .option('--role <role>', 'role to ask offers for', '*')
+  .option('--name <name>', 'name of the task and its framework', 'run')
+  .option('--instances <n>', 'how many', whole, 1)
+  .option('--env <key=value>', 'environment variable; may be repeated', variable, {})
+  .option('--timeout <seconds>', 'kill it after this and end with 124', amount)
+  .addOption(json())
+  .passThroughOptions()
+  .action(async (argv: string[], options) => {
+    process.exitCode = await run(master(), argv, { ...options, timeoutSeconds: options.timeout })
+  })
+
+program
+  .command('agents')
+  .description('list agents')
+  .addOption(json())
+  .action((options) => listAgents(master(), options))
+program
+  .command('frameworks')
+  .description('list frameworks')
+  .option('-a, --all', 'completed ones too')
+  .addOption(json())
+  .action((options) => listFrameworks(master(), options))
+program
+  .command('tasks')
+  .description('list tasks')
+  .option('-a, --all', 'finished ones too')
+  .addOption(json())
+  .action((options) => listTasks(master(), options))
+
+const task = program.command('task').description('look at one task, or end it')
+task
+  .command('inspect')
+  .argument('<id>')
+  .addOption(json())
+  .action((id, options) => inspectTask(master(), id, options))
+task
+  .command('logs')
+  .argument('<id>')
+  .option('-f, --follow', 'go on as it grows', false)
+  .option('--stderr', 'stderr instead of stdout', false)
+  .action((id, options) => taskLogs(master(), id, options))
+task
+  .command('kill')
+  .argument('<id>')
+  .action((id) => killTask(master(), id))
+
+const framework = program.command('framework').description('act on one framework')
+framework
+  .command('teardown')
+  .argument('<id>')
+  .description('remove it and kill its tasks')
+  .action((id) => teardown(master(), id))
+
+const agent = program.command('agent').description('start an agent, or change one')
+agent
+  .command('start')
+  .description('run one agent process on this machine (see `agent start --help`)')
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument('[options...]')
+  .passThroughOptions()
+  .action(async (_, __, command: Command) => {
+    const given = program.opts<GlobalOptions>().master
+    process.exitCode = await startAgent([
+      ...(given === undefined ? [] : ['--master', given]),
+      ...command.args,
+    ])
+  })
+for (const action of ['deactivate', 'reactivate', 'gone'] as const) {
+  agent
+    .command(action)
+    .argument('<id>')
+    .action((id) => changeAgent(master(), id, action))
+}
+
+program
+  .command('events')
+  .description('print what happens as it happens')
+  .addOption(json())
+  .action((options) => events(master(), options.json))
+
+const deadLetters = program
+  .command('dead-letters')
+  .description('messages that could not be handled and were parked')
+deadLetters
+  .command('list')
+  .addOption(json())
+  .action((options) => listDeadLetters(master(), options.json))
+deadLetters
+  .command('show')
+  .argument('<id>')
+  .action((id) => showDeadLetter(master(), id))
+deadLetters
+  .command('redrive')
+  .argument('[id]', 'all without it')
+  .action((id) => redriveDeadLetters(master(), id))
+
+const dev = program.command('dev').description('faults for a cluster started by `npm start`')
+dev
+  .command('kill-machine')
+  .argument('<n>', 'agent number', whole)
+  .description('kill an agent and all its tasks, as when its machine dies')
+  .action((n) => fault(master(), 'KILL_MACHINE', n, undefined))
+dev
+  .command('pause')
+  .argument('<n>', 'agent number', whole)
+  .option('--seconds <s>', 'for how long', amount, 30)
+  .description('stop an agent process for a while')
+  .action((n, options) => fault(master(), 'PAUSE_AGENT', n, options.seconds))
+dev
+  .command('partition')
+  .argument('<n>', 'agent number', whole)
+  .option('--seconds <s>', 'for how long', amount, 30)
+  .description('cut an agent off from the control plane for a while')
+  .action((n, options) => fault(master(), 'PARTITION_AGENT', n, options.seconds))
+
+const config = program.command('config').description('named contexts')
+config.command('list').action(() => console.log(JSON.stringify(readConfig(), null, 2)))
+config
+  .command('set')
+  .argument('<name>')
+  .requiredOption('--url <url>')
+  .action((name, options) => saveContext(name, chooseContext({ master: options.url })))
+config
+  .command('use')
+  .argument('<name>')
+  .action((name) => useContext(name))
+
+program
+  .command('completion')
+  .argument('<shell>', 'bash, zsh or fish')
+  .action((shell: string) => {
+    if (shell !== 'bash' && shell !== 'zsh' && shell !== 'fish')
+      throw new CommandError('completion is for bash, zsh or fish', EXIT.usage)
+    console.log(completionScript(shell, program))
+  })
+program.command('version').action(() => console.log(MESETA_VERSION))
+
+try {
+  await program.parseAsync(process.argv)
+} catch (error) {
+  const known = error instanceof CommandError
+  process.stderr.write(`${pc.red('error:')} ${(error as Error).message}\n`)
+  if (!known && process.env.MESETA_DEBUG !== undefined) process.stderr.write(`${(error as Error).stack}\n`)
+  process.exitCode = known ? error.code : EXIT.failed
+}
+
+function master(): string {
+  return chooseContext(program.opts<GlobalOptions>()).master
+}
+
+function amount(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('expected a number that is not negative')
+  return value
+}
+
+function whole(text: string): number {
+  const value = amount(text)
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('expected a whole number')
+  return value
+}
+
+function variable(
+  text: string,
+  previous: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('expected KEY=VALUE')
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
+}

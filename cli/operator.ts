@@ -1,0 +1,139 @@
+// Operator commands: agents in and out of service, teardown, events, dead letters, and faults for development.
+import pc from 'picocolors'
+import type { MasterEvent } from '../protocol/messages.ts'
+import { RecordDecoder } from '../protocol/recordio.ts'
+import { findOne, readState } from './cluster.ts'
+import { callJson, openStream } from './http.ts'
+import { harmless, show, stateColour } from './printing.ts'
+
+type AgentAction = 'deactivate' | 'reactivate' | 'gone'
+const ACTIONS = {
+  deactivate: 'DEACTIVATE_AGENT',
+  reactivate: 'REACTIVATE_AGENT',
+  gone: 'MARK_AGENT_GONE',
+} as const
+const DONE: Readonly<Record<AgentAction, string>> = {
+  deactivate: 'is offered to nobody now; its tasks go on',
+  reactivate: 'is offered again',
+  gone: 'is gone for good: its tasks are reported as gone, and it may not come back under this id',
+}
+
+export async function changeAgent(master: string, id: string, action: AgentAction): Promise<void> {
+  const state = await readState(master)
+  const agentId =
+    state.slaves.find((agent) => agent.id.endsWith(id) || agent.id.startsWith(id)) === undefined &&
+    id.includes('-S')
+      ? id
+      : findOne('agent', state.slaves, id).id
+  const type = ACTIONS[action]
+  await callJson(`${master}/api/v1`, { type, [type.toLowerCase()]: { agent_id: { value: agentId } } })
+  console.log(`${agentId} ${DONE[action]}`)
+}
+
+export async function teardown(master: string, id: string): Promise<void> {
+  const framework = findOne('framework', (await readState(master)).frameworks, id)
+  await callJson(`${master}/api/v1`, {
+    type: 'TEARDOWN',
+    teardown: { framework_id: { value: framework.id } },
+  })
+  console.log(`${framework.id} was removed; its tasks are being killed, and its id stays refused`)
+}
+
+/** Prints the operator event stream until it ends or is interrupted. */
+export async function events(master: string, json: boolean): Promise<void> {
+  const ending = new AbortController()
+  process.once('SIGINT', () => ending.abort())
+  const response = await openStream(`${master}/api/v1`, { type: 'SUBSCRIBE' }, ending.signal)
+  const decoder = new RecordDecoder()
+  try {
+    for await (const chunk of response.body ?? []) {
+      for (const record of decoder.push(chunk)) {
+        const text = Buffer.from(record).toString('utf8')
+        if (json) console.log(text)
+        else printEvent(JSON.parse(text) as MasterEvent)
+      }
+    }
+  } catch (error) {
+    if (!ending.signal.aborted) throw error
+  }
+}
+
+function printEvent(event: MasterEvent): void {
+  if (event.type === 'HEARTBEAT' || event.type === undefined) return
+  const time = pc.dim(new Date().toISOString().slice(11, 23))
+  console.log(`${time} ${event.type.padEnd(18)} ${describe(event)}`)
+}
+
+function describe(event: MasterEvent): string {
+  if (event.task_added)
+    return `${harmless(event.task_added.task.task_id.value)} on ${event.task_added.task.agent_id.value}`
+  if (event.task_updated)
+    return `${harmless(event.task_updated.status.task_id.value)} ${stateColour(event.task_updated.state)}`
+  if (event.agent_added) return event.agent_added.agent.agent_info.id?.value ?? ''
+  if (event.agent_removed) return event.agent_removed.agent_id.value
+  if (event.framework_added) return name(event.framework_added.framework.framework_info)
+  if (event.framework_updated) return name(event.framework_updated.framework.framework_info)
+  if (event.framework_removed) return name(event.framework_removed.framework_info)
+  return 'listening; changes follow as they happen (Ctrl-C ends)'
+}
+
+function name(info: { readonly name: string; readonly id?: { readonly value: string } | undefined }): string {
+  return `${info.id?.value ?? ''} ${harmless(info.name)}`
+}
+
+interface DeadLetter {
+  readonly id: string
+  readonly queue: string
+  readonly sent_at: string
+  readonly receives: number
+  readonly body?: string
+}
+
+export async function listDeadLetters(master: string, json: boolean): Promise<void> {
+  const answer = await callJson<{ dead_letters: readonly DeadLetter[] }>(`${master}/api/v1/meseta`, {
+    type: 'LIST_DEAD_LETTERS',
+  })
+  const rows = answer.dead_letters.map((letter) => [
+    letter.id,
+    letter.queue,
+    letter.sent_at,
+    String(letter.receives),
+  ])
+  show(
+    answer.dead_letters,
+    json,
+    ['MESSAGE', 'QUEUE', 'SENT', 'RECEIVES'],
+    rows,
+    'no dead letters: nothing was parked',
+  )
+}
+
+export async function showDeadLetter(master: string, id: string): Promise<void> {
+  const answer = await callJson<{ dead_letter: DeadLetter }>(`${master}/api/v1/meseta`, {
+    type: 'SHOW_DEAD_LETTER',
+    show_dead_letter: { id },
+  })
+  console.log(JSON.stringify(answer.dead_letter, null, 2))
+}
+
+export async function redriveDeadLetters(master: string, id: string | undefined): Promise<void> {
+  const answer = await callJson<{ redriven: number }>(`${master}/api/v1/meseta`, {
+    type: 'REDRIVE_DEAD_LETTERS',
+    redrive_dead_letters: id === undefined ? {} : { id },
+  })
+  console.log(`${answer.redriven} message${answer.redriven === 1 ? '' : 's'} put back into the queue`)
+}
+
+/** Faults on one machine: only a cluster of `npm start` takes these. */
+export async function fault(
+  master: string,
+  what: 'KILL_MACHINE' | 'PAUSE_AGENT' | 'PARTITION_AGENT',
+  index: number,
+  seconds: number | undefined,
+): Promise<void> {
+  const answer = await callJson<{ said: string }>(`${master}/api/v1/meseta`, {
+    type: what,
+    [what.toLowerCase()]: { index, ...(seconds === undefined ? {} : { seconds }) },
+  })
+  console.log(answer.said)
+}

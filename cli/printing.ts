@@ -1,0 +1,75 @@
+// Tables for people, JSON for programs; colours only on a terminal that wants them.
+import Table from 'cli-table3'
+import pc from 'picocolors'
+
+/** Characters that could steer a terminal are shown, not obeyed (A20). */
+export function harmless(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** A plain table without borders: heads, then rows. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const none = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+    left: '',
+    'left-mid': '',
+    mid: '',
+    'mid-mid': '',
+    right: '',
+    'right-mid': '',
+    middle: '  ',
+  }
+  const drawn = new Table({
+    head: heads.map((head) => pc.dim(head)),
+    chars: none,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  })
+  for (const row of rows) drawn.push([...row])
+  return drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/** Prints rows as a table, or the data itself as JSON. */
+export function show(
+  data: unknown,
+  json: boolean,
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  whenEmpty: string,
+): void {
+  if (json) console.log(JSON.stringify(data, null, 2))
+  else if (rows.length === 0) console.log(whenEmpty)
+  else console.log(table(heads, rows))
+}
+
+export function stateColour(state: string): string {
+  const short = harmless(state)
+  if (/RUNNING|FINISHED|active|connected$/.test(state) && !/disconnected|inactive/.test(state))
+    return pc.green(short)
+  if (/FAILED|ERROR|LOST|GONE|DROPPED|unreachable|gone/.test(state)) return pc.red(short)
+  if (/KILL|UNREACHABLE|deactivated|drain|disconnected/.test(state)) return pc.yellow(short)
+  return short
+}
+
+/** Time since a moment in seconds since 1970, such as `3m`. */
+export function age(seconds: number | undefined, now: number = Date.now() / 1000): string {
+  if (seconds === undefined || seconds === 0) return '-'
+  const passed = Math.max(0, now - seconds)
+  if (passed < 100) return `${Math.floor(passed)}s`
+  if (passed < 6_000) return `${Math.floor(passed / 60)}m`
+  if (passed < 172_800) return `${Math.floor(passed / 3_600)}h`
+  return `${Math.floor(passed / 86_400)}d`
+}
