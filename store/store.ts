@@ -39,16 +39,23 @@ export type CommitResult =
 
 export type AnyRef = { [K in ItemKind]: { readonly kind: K; readonly ref: Refs[K] } }[ItemKind]
 
+/** The table did not answer within the budget; whoever called is asked to come back (503, or the queue repeats). */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
 /**
  * All reads are consistent. Items past their `ttl` are not returned. Throttling, transaction conflicts and network
- * errors are retried inside with jitter and a budget; after that the call throws, and whoever called it is repeated.
+ * errors are retried inside with jitter and a budget; after that the call throws `StoreUnavailable`, and whoever called it is repeated.
  */
 export interface Store {
   get<K extends ItemKind>(kind: K, ref: Refs[K]): Promise<Items[K] | undefined>
   /** In the order asked; one round trip per hundred. Not a snapshot. */
   getMany<K extends ItemKind>(kind: K, refs: readonly Refs[K][]): Promise<readonly (Items[K] | undefined)[]>
   /** Items of several kinds in one round trip; not a snapshot. */
-  load<const R extends readonly AnyRef[]>(refs: R): Promise<{ [I in keyof R]: Items[R[I]['kind']] | undefined }>
+  load<const R extends readonly AnyRef[]>(
+    refs: R,
+  ): Promise<{ [I in keyof R]: Items[R[I]['kind']] | undefined }>
   /** One page (at most `limit` items, or 1 MB), in key order. A query is no snapshot. */
   query<P extends keyof Partitions>(
     partition: P,
