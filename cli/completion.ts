@@ -21,6 +21,7 @@ export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Comman
   const cases = nested.map(
     ([name, subs]) => `    ${name}) COMPREPLY=($(compgen -W '${subs.join(' ')}' -- "$word")) ;;`,
   )
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the shell expands these
   return [
     ...(shell === 'zsh' ? ['autoload -U +X bashcompinit && bashcompinit'] : []),
     '_meseta() {',
@@ -32,4 +33,5 @@ export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Comman
     '}',
     'complete -F _meseta meseta',
   ].join('\n')
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: the shell expands these
 }
