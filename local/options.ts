@@ -37,15 +37,15 @@ export function readOptions(argv: readonly string[]): StartOptions {
     .parse([...argv], { from: 'user' })
   const given = command.opts<Record<string, unknown> & { profile: ProfileName; logFormat: 'text' | 'json' }>()
   return {
-    port: given['port'] as number,
-    agents: given['agents'] as number,
-    data: given['data'] as string | undefined,
-    agentResources: given['agentResources'] as string | undefined,
-    agentAttributes: given['agentAttributes'] as string | undefined,
+    port: given.port as number,
+    agents: given.agents as number,
+    data: given.data as string | undefined,
+    agentResources: given.agentResources as string | undefined,
+    agentAttributes: given.agentAttributes as string | undefined,
     profile: given.profile,
-    streamGraceMs: given['streamGrace'] as number,
+    streamGraceMs: given.streamGrace as number,
     logFormat: given.logFormat,
-    dynamodbEndpoint: given['dynamodbEndpoint'] as string | undefined,
+    dynamodbEndpoint: given.dynamodbEndpoint as string | undefined,
   }
 }
 
