@@ -46,7 +46,8 @@ export class StoreUnavailable extends Error {
 
 /**
  * All reads are consistent. Items past their `ttl` are not returned. Throttling, transaction conflicts and network
- * errors are retried inside with jitter and a budget; after that the call throws `StoreUnavailable`, and whoever called it is repeated.
+ * errors are retried inside with jitter and a budget; after that the call throws `StoreUnavailable`, and whoever
+ * called it is repeated.
  */
 export interface Store {
   get<K extends ItemKind>(kind: K, ref: Refs[K]): Promise<Items[K] | undefined>

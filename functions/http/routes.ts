@@ -1,0 +1,76 @@
+// From a path to its handler: every master path with and without `/master`, with and without a slash at its end.
+import { TrieRouter } from 'hono/router/trie-router'
+import { StoreUnavailable } from '../../store/store.ts'
+import type { Environment } from '../environment.ts'
+import { TooContended } from '../transact.ts'
+import type { Authenticate } from './authentication.ts'
+import { type Handler, type HttpAnswer, type HttpRequest, text } from './types.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+export interface Route {
+  /** Below `/` and below `/master`; parts that begin with a colon are params, `/*` at the end takes the rest. */
+  readonly path: string
+  readonly methods: Partial<Readonly<Record<Method, Handler>>>
+  /** Asked before anything else is looked at (W5 row 1); absent: open to everybody. */
+  readonly authenticate?: Authenticate | undefined
+}
+
+/**
+ * One handler for all routes. Never throws: what fails inside is a 500 with an id that the log line carries too, or
+ * a 503 when trying again is likely to help. GET routes answer HEAD as well.
+ */
+export function routed(env: Pick<Environment, 'log' | 'ids'>, routes: readonly Route[]): Handler {
+  const router = new TrieRouter<Route>()
+  for (const route of routes) router.add('ALL', route.path, route)
+
+  return async (request) => {
+    try {
+      const [matched] = router.match('ALL', reduced(request.path))[0]
+      if (matched === undefined) return text(404, `There is nothing at ${request.path}`)
+      const [route, params] = matched
+      // Routes without params have an empty object here; only routers with a stash use numbers.
+      return await answered(route, { ...request, params: params as Record<string, string> })
+    } catch (error) {
+      return failed(env, request, error)
+    }
+  }
+}
+
+/** `/master/state/` is `/state`; `/` stays what it is. */
+export function reduced(path: string): string {
+  const bare = path === '/master' || path.startsWith('/master/') ? path.slice('/master'.length) : path
+  return bare.replace(/\/+$/, '') || '/'
+}
+
+async function answered(route: Route, request: HttpRequest): Promise<HttpAnswer> {
+  const who = route.authenticate?.(request)
+  if (who !== undefined && 'refused' in who) return who.refused
+  const known = who === undefined ? request : { ...request, principal: who.principal }
+  const handler = handlerOf(route, request.method)
+  return handler === undefined ? notAllowed(route, request.method) : await handler(known)
+}
+
+function handlerOf(route: Route, method: string): Handler | undefined {
+  if (method === 'HEAD') return route.methods.GET
+  return Object.entries(route.methods).find(([name]) => name === method)?.[1]
+}
+
+function notAllowed(route: Route, method: string): HttpAnswer {
+  const allowed = Object.keys(route.methods)
+  if (allowed.includes('GET')) allowed.push('HEAD')
+  return text(405, `This path takes ${allowed.join(', ')}, but the request was a ${method}`, {
+    allow: allowed.join(', '),
+  })
+}
+
+function failed(env: Pick<Environment, 'log' | 'ids'>, request: HttpRequest, error: unknown): HttpAnswer {
+  const id = env.ids.random()
+  const place = { id, method: request.method, path: request.path }
+  if (error instanceof TooContended || error instanceof StoreUnavailable) {
+    env.log.warn('asked to come back', { ...place, error: error.message })
+    return text(503, `The control plane cannot do this now; try again (${id})`, { 'retry-after': '1' })
+  }
+  env.log.error('request failed', { ...place, error: error instanceof Error ? error.stack : String(error) })
+  return text(500, `The request failed inside the control plane; its log has more under ${id}`)
+}
