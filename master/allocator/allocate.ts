@@ -1,0 +1,279 @@
+// Who is offered what: one turn over the agents as they were read. Pure; commit-offers.ts makes changes of it.
+//
+// An agent is given whole to the first (role, framework) that passes every rule, in the order of the sorters, which
+// follows each grant. What the rules keep back (reserved to another role, revocable) goes to the next that may have it.
+
+import { isStrictSubroleOf } from '../../protocol/ids.ts'
+import type { FrameworkInfoCapabilityType, Resource } from '../../protocol/messages.ts'
+import { reservationRole } from '../../protocol/resource-format.ts'
+import type { Quantities } from '../../protocol/resources.ts'
+import { add, contains, isEmpty, quantities, subtract, unallocate } from '../../protocol/resources.ts'
+import { MIN_ALLOCATABLE } from '../limits.ts'
+import type { AgentEntry, Framework, Ledger, Refusal, Resources } from '../model.ts'
+import { meetsConstraints } from './offer-constraints.ts'
+import { type Sorter, sorter } from './sorter.ts'
+import { standingOffers, voidOffers } from './void-offers.ts'
+
+export interface AgentView {
+  readonly ledger: Ledger
+  readonly entry: AgentEntry
+}
+
+/** The world of one turn. All agents count for the shares; only candidates are granted. */
+export interface Snapshot {
+  /** In the order they are visited: shuffled by the caller, so that no agent is always first. */
+  readonly agents: readonly AgentView[]
+  readonly frameworks: readonly Framework[]
+  /** Agents that may be granted in this turn; all if absent. */
+  readonly candidates?: ReadonlySet<string> | undefined
+  /** Per role path, 1 where none is given. */
+  readonly weights?: Readonly<Record<string, number>> | undefined
+  /** Latest grants, oldest first: they break ties, so that who declines everything is not always first. */
+  readonly recent?: readonly Grantee[] | undefined
+  /** Where the control plane runs; agents of other regions need REGION_AWARE. Absent: all agents are near. */
+  readonly region?: string | undefined
+}
+
+export interface Grantee {
+  readonly frameworkId: string
+  readonly role: string
+}
+
+export interface Grant extends Grantee {
+  readonly agentId: string
+  readonly resources: Resources
+}
+
+/** Decides the offers of one turn. @param context cluster time, against which filters and offers expire */
+export function allocate(snapshot: Snapshot, context: { readonly now: number }): readonly Grant[] {
+  const shares = sharesOf(snapshot, context.now)
+  const grants: Grant[] = []
+  for (const agent of snapshot.agents) {
+    if (snapshot.candidates?.has(agent.ledger.agentId) === false || !isOfferable(agent.ledger)) continue
+    let free = freeOf(agent.ledger, shares.frameworks, context.now)
+    for (const { framework, role } of shares.order()) {
+      // Nothing below the least amount of anybody is left: spare the rest of the line.
+      if (free.length === 0) break
+      const resources = offering({ agent, framework, role, free, now: context.now, region: snapshot.region })
+      if (resources === undefined) continue
+      grants.push({ agentId: agent.ledger.agentId, frameworkId: framework.frameworkId, role, resources })
+      free = subtract(free, resources)
+      shares.granted({ frameworkId: framework.frameworkId, role }, resources)
+    }
+  }
+  return grants
+}
+
+/** What of an agent belongs to nobody: total without standing offers, holds and what tasks are charged. */
+export function freeOf(ledger: Ledger, frameworks: ReadonlyMap<string, Framework>, now: number): Resources {
+  const used = [...chargesOf(ledger, frameworks, now)].map(({ resources }) => resources)
+  return used.length === 0 ? ledger.total : subtract(ledger.total, unallocate(add(...used)))
+}
+
+/** Only an agent whose list of tasks is known, and that nobody closed, is offered. */
+function isOfferable(ledger: Ledger): boolean {
+  return ledger.life === 'active' && !ledger.deactivated && ledger.drain === undefined
+}
+
+/** Who holds what on an agent. */
+function* chargesOf(
+  ledger: Ledger,
+  frameworks: ReadonlyMap<string, Framework>,
+  now: number,
+): Generator<Grantee & { readonly resources: Resources }> {
+  yield* Object.values(standingOffers(ledger, voidOffers(ledger, frameworks, now)))
+  yield* Object.values(ledger.holds)
+  for (const [frameworkId, roles] of Object.entries(ledger.sums)) {
+    for (const [role, resources] of Object.entries(roles)) yield { frameworkId, role, resources }
+  }
+}
+
+interface Shares {
+  readonly frameworks: ReadonlyMap<string, Framework>
+  /** Candidates, the one to be served next first. */
+  order(): Generator<{ readonly framework: Framework; readonly role: string }>
+  granted(grantee: Grantee, resources: Resources): void
+}
+
+function sharesOf({ agents, frameworks, weights, recent }: Snapshot, now: number): Shares {
+  const byId = new Map(frameworks.map((framework) => [framework.frameworkId, framework]))
+  const present = agents.filter(({ ledger }) => ledger.life === 'active' || ledger.life === 'returning')
+  const total = sumOf(present.map(({ ledger }) => scalarsOf(ledger.total)))
+  const roles = sorter(total, weights)
+  const ofRole = new Map<string, Sorter>()
+  const frameworksOf = (role: string): Sorter => {
+    const found = ofRole.get(role) ?? sorter(total)
+    ofRole.set(role, found)
+    return found
+  }
+  const charge = ({ frameworkId, role }: Grantee, amounts: Quantities): void => {
+    roles.charge(role, amounts)
+    frameworksOf(role).charge(frameworkId, amounts)
+  }
+  const served = ({ frameworkId, role }: Grantee): void => {
+    roles.served(role)
+    frameworksOf(role).served(frameworkId)
+  }
+
+  for (const framework of frameworks) {
+    for (const role of activeRoles(framework)) {
+      roles.activate(role)
+      frameworksOf(role).activate(framework.frameworkId)
+    }
+  }
+  for (const { ledger } of present) {
+    for (const held of chargesOf(ledger, byId, now)) charge(held, scalarsOf(held.resources))
+  }
+  for (const grantee of recent ?? []) served(grantee)
+
+  return {
+    frameworks: byId,
+    *order() {
+      // Both lists are those at the agent's turn: a grant moves the order for the next agent.
+      for (const role of roles.order()) {
+        for (const frameworkId of frameworksOf(role).order()) {
+          const framework = byId.get(frameworkId)
+          if (framework !== undefined) yield { framework, role }
+        }
+      }
+    },
+    granted(grantee, resources) {
+      charge(grantee, scalarsOf(resources))
+      served(grantee)
+    },
+  }
+}
+
+/** The roles in which a framework wants offers now. */
+export function activeRoles(framework: Framework): readonly string[] {
+  if (framework.state !== 'connected') return []
+  return rolesOf(framework).filter((role) => !framework.suppressedRoles.includes(role))
+}
+
+/** The roles a framework is subscribed with: `roles` with MULTI_ROLE, else its one `role`. */
+export function rolesOf({ info }: Framework): readonly string[] {
+  const hasMany = (info.capabilities ?? []).some(({ type }) => type === 'MULTI_ROLE')
+  return hasMany ? [...new Set(info.roles ?? [])] : [info.role ?? '*']
+}
+
+interface Question {
+  readonly agent: AgentView
+  readonly framework: Framework
+  readonly role: string
+  readonly free: Resources
+  readonly now: number
+  readonly region: string | undefined
+}
+
+/**
+ * What of the free resources the framework is offered in the role; undefined if nothing. A limit of the role's quota
+ * cuts the unreserved scalars between `suited` and the last look at the least amount.
+ */
+function offering({ agent, framework, role, free, now, region }: Question): Resources | undefined {
+  const can = capabilitiesOf(framework)
+  if (!mayMeet({ entry: agent.entry, role, can, region })) return undefined
+  if (can.lacks('GPU_RESOURCES') && hasGpus(agent.ledger)) return undefined
+  if (!meetsConstraints(framework.offerConstraints, role, agent.entry)) return undefined
+  const suited = free.filter((resource) => isFor(resource, role) && isUnderstood(resource, can))
+  if (!isAllocatable(suited, framework, role)) return undefined
+  const isRefused = agent.ledger.refusals.some(
+    (refusal) =>
+      applies(refusal, { framework, role, now }) && contains(unallocate(refusal.resources), suited),
+  )
+  return isRefused ? undefined : suited
+}
+
+interface Capabilities {
+  has(type: FrameworkInfoCapabilityType): boolean
+  lacks(type: FrameworkInfoCapabilityType): boolean
+}
+
+function capabilitiesOf({ info }: Framework): Capabilities {
+  const types = new Set((info.capabilities ?? []).map(({ type }) => type))
+  return { has: (type) => types.has(type), lacks: (type) => !types.has(type) }
+}
+
+/** Whether agent and framework understand each other at all. */
+function mayMeet({
+  entry,
+  role,
+  can,
+  region,
+}: {
+  readonly entry: AgentEntry
+  readonly role: string
+  readonly can: Capabilities
+  readonly region: string | undefined
+}): boolean {
+  const agentCan = new Set(entry.capabilities.map(({ type }) => type))
+  if (can.has('MULTI_ROLE') && !agentCan.has('MULTI_ROLE')) return false
+  if (role.includes('/') && !agentCan.has('HIERARCHICAL_ROLE')) return false
+  const agentRegion = entry.info.domain?.fault_domain?.region.name
+  const isFar = region !== undefined && agentRegion !== undefined && agentRegion !== region
+  return can.has('REGION_AWARE') || !isFar
+}
+
+/** A whole agent with gpus is kept for frameworks that use them, so that others do not fill it up. */
+function hasGpus({ total }: Ledger): boolean {
+  return total.some(({ name, scalar }) => name === 'gpus' && (scalar?.value ?? 0) > 0)
+}
+
+/** Reserved resources are for exactly their role and the roles below it. */
+function isFor(resource: Resource, role: string): boolean {
+  const reservedTo = reservationRole(resource)
+  return reservedTo === '*' || reservedTo === role || isStrictSubroleOf(role, reservedTo)
+}
+
+/** Some kinds of resources are shown only to frameworks that say they know them (C73). */
+function isUnderstood(resource: Resource, can: Capabilities): boolean {
+  // Used by network isolation inside the agent, never offered in Mesos either.
+  if (resource.name === 'ephemeral_ports') return false
+  if (resource.revocable !== undefined && can.lacks('REVOCABLE_RESOURCES')) return false
+  if (resource.shared !== undefined && can.lacks('SHARED_RESOURCES')) return false
+  return (resource.reservations ?? []).length < 2 || can.has('RESERVATION_REFINEMENT')
+}
+
+/** Worth an offer: one of the least amounts is there. A framework may set its own per role; none at all means any. */
+function isAllocatable(resources: Resources, { info }: Framework, role: string): boolean {
+  if (isEmpty(resources)) return false
+  const there = quantities(resources)
+  const own = info.offer_filters
+  const minimum =
+    own !== undefined && Object.hasOwn(own, role) ? own[role]?.min_allocatable_resources : undefined
+  if (minimum === undefined) {
+    return (there.cpus ?? 0) >= MIN_ALLOCATABLE.cpus || (there.mem ?? 0) >= MIN_ALLOCATABLE.mem
+  }
+  const least = minimum.quantities ?? []
+  return (
+    least.length === 0 ||
+    least.some((each) =>
+      Object.entries(each.quantities ?? {}).every(([name, { value }]) => (there[name] ?? 0) >= value * 1000),
+    )
+  )
+}
+
+/** A refusal counts until it ends, or until the framework revived the role after it (F75, F76). */
+function applies(
+  refusal: Refusal,
+  { framework, role, now }: { readonly framework: Framework; readonly role: string; readonly now: number },
+): boolean {
+  return (
+    refusal.frameworkId === framework.frameworkId &&
+    refusal.role === role &&
+    refusal.until > now &&
+    refusal.filterEpoch >= (framework.filterEpochs[role] ?? 0)
+  )
+}
+
+/** Amounts of scalars only: ports and sets have no share. */
+function scalarsOf(resources: Resources): Quantities {
+  return quantities(resources.filter(({ type }) => type === 'SCALAR'))
+}
+
+function sumOf(amounts: readonly Quantities[]): Quantities {
+  const sum: Record<string, number> = {}
+  for (const each of amounts) {
+    for (const [name, amount] of Object.entries(each)) sum[name] = (sum[name] ?? 0) + amount
+  }
+  return sum
+}
