@@ -160,7 +160,7 @@ function valueReader(field: FieldDescriptor): Read {
 }
 
 function refuseShape(place: Place, expected: string, value: unknown): never {
-  if (`${place}` === '') throw new WireError(`The body must be a JSON object, not ${shapeOf(value)}`)
+  if (`${place}` === '') throw new WireError(`Expecting a JSON object, not ${shapeOf(value)}`)
   return place.refuse(`must be ${expected}, not ${shapeOf(value)}`)
 }
 
