@@ -93,11 +93,20 @@ function decoded<N extends MessageName>(
   try {
     const message = read(place)
     const missing = missingFields(typeName, message)
-    if (missing.length > 0) return { ok: false, error: `Missing required fields: ${missing.join(', ')}` }
+    if (missing.length > 0) return { ok: false, error: missingSentence(missing) }
     // The readers walked the fields of this very type and the required ones are there.
     return { ok: true, message: message as MessageTypes[N] }
   } catch (error) {
     if (error instanceof WireError) return { ok: false, error: error.message }
     throw error
   }
+}
+
+/** A long list of broken items need not be answered in full. */
+const mostPathsNamed = 20
+
+function missingSentence(paths: readonly string[]): string {
+  const named = paths.slice(0, mostPathsNamed).join(', ')
+  const others = paths.length - mostPathsNamed
+  return `Missing required fields: ${named}${others > 0 ? ` and ${others} more` : ''}`
 }

@@ -14,7 +14,7 @@ import {
   type ScalarType,
 } from './descriptor.ts'
 import type { Int64 } from './messages.ts'
-import { type Place, WireError } from './wire-error.ts'
+import { type Place, quoted, WireError } from './wire-error.ts'
 
 /** Reads one JSON value; undefined means that nothing is kept of it. */
 type Read = (value: unknown, place: Place) => unknown
@@ -133,12 +133,15 @@ function readList(read: Read, value: unknown, place: Place): unknown[] | undefin
   return list.length === 0 ? undefined : list
 }
 
+/** Of a longer key only the beginning is named in an error. */
+const longestKeyNamed = 80
+
 function readMap(read: Read, value: unknown, place: Place): Fields | undefined {
   if (!isObject(value)) return refuseShape(place, 'an object', value)
   const map: Fields = {}
   for (const key of Object.keys(value)) {
     if (value[key] === null) continue
-    place.enter(key)
+    place.enter(key.slice(0, longestKeyNamed))
     // As a key of a plain object this one would set the prototype instead of an entry.
     if (key === '__proto__') place.refuse('has a key that is not allowed')
     const item = read(value[key], place)
@@ -155,7 +158,7 @@ function valueReader(field: FieldDescriptor): Read {
   return (value, place) => {
     if (typeof value !== 'string') return refuseShape(place, 'the name of a value', value)
     if (names.has(value)) return value
-    return field.rule === 'required' ? place.refuse(`has an unknown value '${value}'`) : undefined
+    return field.rule === 'required' ? place.refuse(`has an unknown value ${quoted(value)}`) : undefined
   }
 }
 
@@ -195,7 +198,9 @@ function readBytes(value: unknown, place: Place): string {
   if (!wholeBase64.test(value) || value.length % 4 !== 0) {
     const wrong = notBase64.exec(value)
     place.refuse(
-      wrong === null ? 'is not base64: wrong padding' : `is not base64: invalid character '${wrong[0]}'`,
+      wrong === null
+        ? 'is not base64: wrong padding'
+        : `is not base64: invalid character ${quoted(wrong[0])}`,
     )
   }
   // Unused bits in the last character have several spellings; decoding and encoding gives the one.
@@ -220,7 +225,7 @@ function readDouble(value: unknown, place: Place): number {
 function readNumber(value: unknown, place: Place): number | bigint {
   if (typeof value === 'number' || typeof value === 'bigint') return value
   if (typeof value !== 'string') return refuseShape(place, 'a number', value)
-  if (!numberText.test(value)) place.refuse(`must be a number, not the text '${value}'`)
+  if (!numberText.test(value)) place.refuse(`must be a number, not the text ${quoted(value)}`)
   return integerText.test(value) && value.length <= longestInteger ? BigInt(value) : Number(value)
 }
 

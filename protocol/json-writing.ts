@@ -94,8 +94,10 @@ function writeList(write: Write, items: readonly unknown[], emptyLists: boolean)
 }
 
 function writeMap(write: Write, map: Readonly<Record<string, unknown>>, emptyLists: boolean): string {
-  const entries = Object.entries(map).filter(([, value]) => value !== undefined)
-  return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${write(value, emptyLists)}`).join(',')}}`
+  const entries = Object.entries(map).map(
+    ([key, value]) => `${JSON.stringify(key)}:${write(value, emptyLists)}`,
+  )
+  return `{${entries.join(',')}}`
 }
 
 function valueWriter(type: string): Write {

@@ -1,6 +1,7 @@
 // Finds the required fields a message lacks; proto2 has them, and both encodings must name them.
 
 import { type FieldDescriptor, fieldsOf, kindOf } from './descriptor.ts'
+import { quoted } from './wire-error.ts'
 
 /** A message or map whose fields are looked up by name. */
 type Fields = Readonly<Record<string, unknown>>
@@ -39,7 +40,7 @@ function walkField(field: FieldDescriptor, value: unknown, prefix: string, missi
     }
   } else if (field.rule === 'map') {
     for (const [key, item] of Object.entries(value as Readonly<Record<string, Fields>>)) {
-      walk(field.type, item, `${prefix}${field.name}[${JSON.stringify(key)}].`, missing)
+      walk(field.type, item, `${prefix}${field.name}[${quoted(key)}].`, missing)
     }
   } else {
     walk(field.type, value as Fields, `${prefix}${field.name}.`, missing)

@@ -6,6 +6,14 @@ export class WireError extends Error {}
 /** Messages nest at most this deep; only nested containers nest without a bound of their own. */
 export const maxDepth = 64
 
+/** What a client sent, quoted for a sentence: without control characters and not at full length. */
+export function quoted(text: string): string {
+  const shown = JSON.stringify(text.slice(0, longestQuote)).slice(1, -1).replaceAll('\\"', '"')
+  return text.length > longestQuote ? `'${shown}…'` : `'${shown}'`
+}
+
+const longestQuote = 80
+
 /** The way down to the field being read. */
 export class Place {
   private readonly steps: (string | number)[] = []

@@ -86,7 +86,7 @@ describe('reading', () => {
     ['Q===', "Field 'value' is not base64: wrong padding"],
     ['QQ==QQ==', "Field 'value' is not base64: wrong padding"],
     ['-_-_', "Field 'value' is not base64: invalid character '-'"],
-    ['QQ==\n', "Field 'value' is not base64: invalid character '\n'"],
+    ['QQ==\n', "Field 'value' is not base64: invalid character '\\n'"],
     [1, "Field 'value' must be base64 text, not a number"],
   ])('C17 bytes %j are refused', (given, sentence) => {
     expect(error('mesos.v1.UUID', JSON.stringify({ value: given }))).toBe(sentence)
@@ -191,7 +191,7 @@ describe('reading', () => {
       limits: { cpus: { value: 1 } },
     })
     expect(error(type, '{"role":"a","limits":{"cpus":{}}}')).toBe(
-      'Missing required fields: limits["cpus"].value',
+      "Missing required fields: limits['cpus'].value",
     )
     expect(error(type, '{"role":"a","limits":[]}')).toBe("Field 'limits' must be an object, not an array")
   })
@@ -273,6 +273,12 @@ describe('reading', () => {
     const unknown = `{"x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
     expect(read(call, unknown).ok).toBe(true)
     expect(error(call, unknown.replace('[]', '[1234567890123456789]'))).toBe('The body is nested too deeply')
+  })
+
+  test('what is quoted back is bounded', () => {
+    expect(error('mesos.v1.Filters', `{"refuse_seconds":"${'x'.repeat(1000)}"}`).length).toBeLessThan(200)
+    const tasks = JSON.stringify(new Array(100).fill({}))
+    expect(error(call, `{"reconcile":{"tasks":${tasks}}}`)).toMatch(/tasks\[19\]\.task_id and 80 more$/)
   })
 
   test('values that are parsed already are read alike', () => {

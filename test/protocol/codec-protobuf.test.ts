@@ -118,7 +118,7 @@ describe('reading', () => {
     const bytes = foreignBytes('mesos.v1.quota.QuotaConfig', { role: 'a' })
     const emptyEntry = Buffer.concat([bytes, Buffer.from([0x12, 0])])
     expect(read('mesos.v1.quota.QuotaConfig', emptyEntry)).toBe(
-      'Missing required fields: guarantees[""].value',
+      "Missing required fields: guarantees[''].value",
     )
   })
 
