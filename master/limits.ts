@@ -4,6 +4,16 @@
 export const MAX_TRANSACTION_ITEMS = 100
 /** Tasks one transaction can launch: two items each, and room for ledger, gate, executor and words (R1). */
 export const MAX_TASKS_PER_TRANSACTION = 45
+/** Of those, what one ACCEPT or answer fills; the rest is room for ledger, gate and hold. */
+export const MAX_ITEMS_PER_STEP = 90
+/** DynamoDB: 4 MB in one transaction; a step of a large ACCEPT is cut well below it. */
+export const MAX_STEP_BYTES = 1024 * 1024
+/** A task is stored twice and an item has at most 400 KB. */
+export const MAX_TASK_BYTES = 256 * 1024
+/** Tasks of one ACCEPT: their ids stand in one HOLD item. */
+export const MAX_TASKS_PER_ACCEPT = 1_000
+/** A nudge above this is sent as a word to sync instead: queues take 256 KB. */
+export const MAX_NUDGE_BYTES = 200 * 1024
 /** A decision whose load is stale is made anew this often before the caller is asked to come back. */
 export const MAX_COMMIT_ATTEMPTS = 12
 /** One call of an agent hands in at most this many updates (one transaction). */

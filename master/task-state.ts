@@ -104,8 +104,7 @@ export function visibleState(
   framework: Pick<Framework, 'state'>,
 ): TaskState {
   const { state } = task.mesos
-  if (task.standing !== 'finished' && isTerminal(state) && task.standing !== 'lost') return state
-  if (task.standing === 'finished') return state
+  if (task.standing === 'finished' || (task.standing === 'live' && isTerminal(state))) return state
   if (framework.state === 'removed') return isTerminal(state) ? state : 'TASK_KILLED'
   if (ledger === undefined) return isTerminal(state) ? state : 'TASK_UNKNOWN'
   if (ledger.life === 'gone') return 'TASK_GONE_BY_OPERATOR'
