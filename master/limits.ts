@@ -29,6 +29,12 @@ export const MAX_ACCEPTS_KEPT = 16
 export const MAX_STATUS_HISTORY = 32
 /** Agents in one beat shard (R13). */
 export const AGENTS_PER_BEAT_SHARD = 50
+/** Offers made and withdrawn in one transaction of the allocator: room for ledger and gates beside them. */
+export const MAX_LETTERS_PER_COMMIT = 48
+/** An allocator that fell silent in a turn is followed by another after this. */
+export const ALLOCATION_LEASE_MS = 5_000
+/** Latest grants remembered to break ties. */
+export const MAX_RECENT_GRANTS = 32
 /** Request bodies: a call of any API. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
 /** Nesting of JSON and of protobuf messages (A11, A13). */

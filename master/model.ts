@@ -321,6 +321,8 @@ export interface Allocation extends Versioned {
   readonly expiresAt: number
   /** Raised by every nudge; the lease is given back only if it is what it was at the start of the turn. */
   readonly wanted: number
+  /** Latest grants, oldest first: they break ties between equal shares. */
+  readonly recent?: readonly { readonly frameworkId: string; readonly role: string }[] | undefined
 }
 
 /** All item kinds by name. */

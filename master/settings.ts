@@ -35,6 +35,8 @@ export interface Settings {
   /** Where frameworks and agents reach the control plane. */
   readonly publicAddress: { readonly hostname: string; readonly ip: string; readonly port: number }
   readonly clusterName: string
+  /** Region of the control plane; agents of another one are offered to REGION_AWARE frameworks only (C73). */
+  readonly region?: string | undefined
 }
 
 /** Settings for one machine; everything but the profile can be overridden. */

@@ -4,15 +4,16 @@
 // follows each grant. What the rules keep back (reserved to another role, revocable) goes to the next that may have it.
 
 import { isStrictSubroleOf } from '../../protocol/ids.ts'
-import type { FrameworkInfoCapabilityType, Resource } from '../../protocol/messages.ts'
+import type { FrameworkInfo, Resource } from '../../protocol/messages.ts'
 import { reservationRole } from '../../protocol/resource-format.ts'
 import type { Quantities } from '../../protocol/resources.ts'
-import { add, contains, isEmpty, quantities, subtract, unallocate } from '../../protocol/resources.ts'
+import { contains, isEmpty, quantities, subtract, unallocate } from '../../protocol/resources.ts'
+import { isCapable, rolesOf } from '../frameworks/roles.ts'
 import { MIN_ALLOCATABLE } from '../limits.ts'
 import type { AgentEntry, Framework, Ledger, Refusal, Resources } from '../model.ts'
 import { meetsConstraints } from './offer-constraints.ts'
 import { type Sorter, sorter } from './sorter.ts'
-import { standingOffers, voidOffers } from './void-offers.ts'
+import { freeOf, whyVoid } from './void-offers.ts'
 
 export interface AgentView {
   readonly ledger: Ledger
@@ -50,24 +51,25 @@ export function allocate(snapshot: Snapshot, context: { readonly now: number }):
   const grants: Grant[] = []
   for (const agent of snapshot.agents) {
     if (snapshot.candidates?.has(agent.ledger.agentId) === false || !isOfferable(agent.ledger)) continue
-    let free = freeOf(agent.ledger, shares.frameworks, context.now)
+    let left = freeOf(agent.ledger, shares.frameworks, context.now)
     for (const { framework, role } of shares.order()) {
-      // Nothing below the least amount of anybody is left: spare the rest of the line.
-      if (free.length === 0) break
-      const resources = offering({ agent, framework, role, free, now: context.now, region: snapshot.region })
+      // The agent is given away: spare the rest of the line.
+      if (left.length === 0) break
+      const resources = offering({
+        agent,
+        framework,
+        role,
+        free: left,
+        now: context.now,
+        region: snapshot.region,
+      })
       if (resources === undefined) continue
       grants.push({ agentId: agent.ledger.agentId, frameworkId: framework.frameworkId, role, resources })
-      free = subtract(free, resources)
+      left = subtract(left, resources)
       shares.granted({ frameworkId: framework.frameworkId, role }, resources)
     }
   }
   return grants
-}
-
-/** What of an agent belongs to nobody: total without standing offers, holds and what tasks are charged. */
-export function freeOf(ledger: Ledger, frameworks: ReadonlyMap<string, Framework>, now: number): Resources {
-  const used = [...chargesOf(ledger, frameworks, now)].map(({ resources }) => resources)
-  return used.length === 0 ? ledger.total : subtract(ledger.total, unallocate(add(...used)))
 }
 
 /** Only an agent whose list of tasks is known, and that nobody closed, is offered. */
@@ -81,7 +83,9 @@ function* chargesOf(
   frameworks: ReadonlyMap<string, Framework>,
   now: number,
 ): Generator<Grantee & { readonly resources: Resources }> {
-  yield* Object.values(standingOffers(ledger, voidOffers(ledger, frameworks, now)))
+  for (const offer of Object.values(ledger.offers)) {
+    if (whyVoid(offer, frameworks, now) === undefined) yield offer
+  }
   yield* Object.values(ledger.holds)
   for (const [frameworkId, roles] of Object.entries(ledger.sums)) {
     for (const [role, resources] of Object.entries(roles)) yield { frameworkId, role, resources }
@@ -147,13 +151,7 @@ function sharesOf({ agents, frameworks, weights, recent }: Snapshot, now: number
 /** The roles in which a framework wants offers now. */
 export function activeRoles(framework: Framework): readonly string[] {
   if (framework.state !== 'connected') return []
-  return rolesOf(framework).filter((role) => !framework.suppressedRoles.includes(role))
-}
-
-/** The roles a framework is subscribed with: `roles` with MULTI_ROLE, else its one `role`. */
-export function rolesOf({ info }: Framework): readonly string[] {
-  const hasMany = (info.capabilities ?? []).some(({ type }) => type === 'MULTI_ROLE')
-  return hasMany ? [...new Set(info.roles ?? [])] : [info.role ?? '*']
+  return rolesOf(framework.info).filter((role) => !framework.suppressedRoles.includes(role))
 }
 
 interface Question {
@@ -170,11 +168,11 @@ interface Question {
  * cuts the unreserved scalars between `suited` and the last look at the least amount.
  */
 function offering({ agent, framework, role, free, now, region }: Question): Resources | undefined {
-  const can = capabilitiesOf(framework)
-  if (!mayMeet({ entry: agent.entry, role, can, region })) return undefined
-  if (can.lacks('GPU_RESOURCES') && hasGpus(agent.ledger)) return undefined
+  const { info } = framework
+  if (!mayMeet({ entry: agent.entry, role, info, region })) return undefined
+  if (!isCapable(info, 'GPU_RESOURCES') && hasGpus(agent.ledger)) return undefined
   if (!meetsConstraints(framework.offerConstraints, role, agent.entry)) return undefined
-  const suited = free.filter((resource) => isFor(resource, role) && isUnderstood(resource, can))
+  const suited = free.filter((resource) => isFor(resource, role) && isUnderstood(resource, info))
   if (!isAllocatable(suited, framework, role)) return undefined
   const isRefused = agent.ledger.refusals.some(
     (refusal) =>
@@ -183,34 +181,24 @@ function offering({ agent, framework, role, free, now, region }: Question): Reso
   return isRefused ? undefined : suited
 }
 
-interface Capabilities {
-  has(type: FrameworkInfoCapabilityType): boolean
-  lacks(type: FrameworkInfoCapabilityType): boolean
-}
-
-function capabilitiesOf({ info }: Framework): Capabilities {
-  const types = new Set((info.capabilities ?? []).map(({ type }) => type))
-  return { has: (type) => types.has(type), lacks: (type) => !types.has(type) }
-}
-
 /** Whether agent and framework understand each other at all. */
 function mayMeet({
   entry,
   role,
-  can,
+  info,
   region,
 }: {
   readonly entry: AgentEntry
   readonly role: string
-  readonly can: Capabilities
+  readonly info: FrameworkInfo
   readonly region: string | undefined
 }): boolean {
   const agentCan = new Set(entry.capabilities.map(({ type }) => type))
-  if (can.has('MULTI_ROLE') && !agentCan.has('MULTI_ROLE')) return false
+  if (isCapable(info, 'MULTI_ROLE') && !agentCan.has('MULTI_ROLE')) return false
   if (role.includes('/') && !agentCan.has('HIERARCHICAL_ROLE')) return false
   const agentRegion = entry.info.domain?.fault_domain?.region.name
   const isFar = region !== undefined && agentRegion !== undefined && agentRegion !== region
-  return can.has('REGION_AWARE') || !isFar
+  return isCapable(info, 'REGION_AWARE') || !isFar
 }
 
 /** A whole agent with gpus is kept for frameworks that use them, so that others do not fill it up. */
@@ -225,12 +213,12 @@ function isFor(resource: Resource, role: string): boolean {
 }
 
 /** Some kinds of resources are shown only to frameworks that say they know them (C73). */
-function isUnderstood(resource: Resource, can: Capabilities): boolean {
+function isUnderstood(resource: Resource, info: FrameworkInfo): boolean {
   // Used by network isolation inside the agent, never offered in Mesos either.
   if (resource.name === 'ephemeral_ports') return false
-  if (resource.revocable !== undefined && can.lacks('REVOCABLE_RESOURCES')) return false
-  if (resource.shared !== undefined && can.lacks('SHARED_RESOURCES')) return false
-  return (resource.reservations ?? []).length < 2 || can.has('RESERVATION_REFINEMENT')
+  if (resource.revocable !== undefined && !isCapable(info, 'REVOCABLE_RESOURCES')) return false
+  if (resource.shared !== undefined && !isCapable(info, 'SHARED_RESOURCES')) return false
+  return (resource.reservations ?? []).length < 2 || isCapable(info, 'RESERVATION_REFINEMENT')
 }
 
 /** Worth an offer: one of the least amounts is there. A framework may set its own per role; none at all means any. */

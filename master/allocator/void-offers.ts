@@ -1,26 +1,44 @@
 // Which outstanding offers are worth nothing any more, so that what they hold is free.
-import type { Framework, Ledger } from '../model.ts'
+import { free } from '../accounting.ts'
+import { rolesOf } from '../frameworks/roles.ts'
+import type { Framework, Ledger, LedgerOffer, Resources } from '../model.ts'
 
 /**
- * The void offers of an agent and why each is: it expired (F74), or its session is over. An offer of a framework that
- * is unknown, or of a session newer than the framework as it was read, was made after that reading: it stands.
+ * - `session over`: taken over, disconnected or removed. The mailbox of the session is over as well: nobody is told.
+ * - `expired`: the framework sat on it for too long (F74); `role left`: it gave up the role. Both are rescinded.
  */
+export type WhyVoid = 'session over' | 'expired' | 'role left'
+
+/**
+ * Why an offer is void; undefined while it stands. An offer of a framework that is unknown, or of a session newer
+ * than the framework as it was read, was made after that reading: it stands.
+ */
+export function whyVoid(
+  offer: LedgerOffer,
+  frameworks: ReadonlyMap<string, Framework>,
+  now: number,
+): WhyVoid | undefined {
+  const framework = frameworks.get(offer.frameworkId)
+  if (framework?.state === 'removed') return 'session over'
+  if (framework !== undefined && framework.epoch > offer.epoch) return 'session over'
+  if (offer.expiresAt <= now) return 'expired'
+  if (framework?.epoch === offer.epoch && !rolesOf(framework.info).includes(offer.role)) return 'role left'
+  return undefined
+}
+
+/** The void offers of an agent. */
 export function voidOffers(
   ledger: Ledger,
   frameworks: ReadonlyMap<string, Framework>,
   now: number,
-): ReadonlyMap<string, 'expired' | 'session over'> {
-  const found = new Map<string, 'expired' | 'session over'>()
-  for (const [offerId, offer] of Object.entries(ledger.offers)) {
-    const framework = frameworks.get(offer.frameworkId)
-    if (framework !== undefined && (framework.state === 'removed' || framework.epoch > offer.epoch)) {
-      found.set(offerId, 'session over')
-    } else if (offer.expiresAt <= now) found.set(offerId, 'expired')
-  }
-  return found
+): readonly { readonly offerId: string; readonly offer: LedgerOffer; readonly why: WhyVoid }[] {
+  return Object.entries(ledger.offers).flatMap(([offerId, offer]) => {
+    const why = whyVoid(offer, frameworks, now)
+    return why === undefined ? [] : [{ offerId, offer, why }]
+  })
 }
 
-/** The ledger's offers without the void ones. */
-export function standingOffers(ledger: Ledger, isVoid: ReadonlyMap<string, unknown>): Ledger['offers'] {
-  return Object.fromEntries(Object.entries(ledger.offers).filter(([offerId]) => !isVoid.has(offerId)))
+/** What of an agent belongs to nobody, void offers not counted: who gives it away drops them in the same write. */
+export function freeOf(ledger: Ledger, frameworks: ReadonlyMap<string, Framework>, now: number): Resources {
+  return free(ledger, (offer) => whyVoid(offer, frameworks, now) !== undefined)
 }

@@ -1,13 +1,8 @@
 // One turn of allocation, rule by rule.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  type AgentView,
-  allocate,
-  freeOf,
-  type Grant,
-  type Snapshot,
-} from '../../../master/allocator/allocate.ts'
+import { type AgentView, allocate, type Grant, type Snapshot } from '../../../master/allocator/allocate.ts'
+import { freeOf } from '../../../master/allocator/void-offers.ts'
 import type { Ledger, Refusal } from '../../../master/model.ts'
 import { add, contains, equal, quantities } from '../../../protocol/resources.ts'
 import { agent, cpusMem, framework, ports, reserved, scalar } from './world.ts'
@@ -138,6 +133,7 @@ describe('what is free', () => {
     ['of a removed framework', offer(cpusMem(4, 4096), { frameworkId: 'removed' }), 1],
     ['standing', offer(cpusMem(4, 4096)), 0],
     ['of a session newer than what was read', offer(cpusMem(4, 4096), { epoch: 2 }), 0],
+    ['in a role it left', offer(cpusMem(4, 4096), { role: 'left' }), 1],
     ['of a framework that was not read yet', offer(cpusMem(4, 4096), { frameworkId: 'new' }), 0],
   ])('an offer %s', (_, standing, grants) => {
     const view = agent('a', cpusMem(4, 4096), { ledger: { offers: { o: standing } } })
