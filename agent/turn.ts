@@ -161,6 +161,6 @@ export interface Turn {
   readonly ip: string
   /** As executors and operators are shown it, with the agent's id. */
   readonly agentInfo: () => AgentInfo
-  readonly save: (save: Save) => void
-  readonly act: (action: Action) => void
+  readonly save: (save: Save) => unknown
+  readonly act: (action: Action) => unknown
 }

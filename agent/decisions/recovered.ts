@@ -77,8 +77,8 @@ function recoverExecutor(
   rebooted: boolean,
 ): void {
   const unknown: ContainerEnd = { kind: 'unknown', value: 0 }
+  dropUndelivered(turn, executor)
   if (container.found !== 'running') {
-    dropUndelivered(turn, executor)
     if (rebooted)
       executor.cause = {
         state: 'TASK_FAILED',
@@ -104,7 +104,7 @@ function recoverExecutor(
   executor.connected = false
 }
 
-/** F34 for tasks that waited for an executor which is no more. */
+/** F34 for tasks that waited for their executor: nothing of an older incarnation is started any more. */
 function dropUndelivered(turn: Turn, executor: ExecutorRecord): void {
   for (const task of turn.state.tasks.values()) {
     const its = task.frameworkId === executor.frameworkId && task.executorId === executor.executorId

@@ -1,0 +1,54 @@
+// A task's log: its launch in the first record, then what happened; replaying it gives the record back.
+import { remember } from './decisions/updates.ts'
+import { isTerminal, type TaskRecord } from './state.ts'
+import type { TaskLogEntry } from './turn.ts'
+
+/** The part of a record that never changes. */
+export type LaunchEntry = Pick<
+  TaskRecord,
+  'key' | 'frameworkId' | 'taskId' | 'executorId' | 'kind' | 'launch' | 'containerId'
+> & { readonly stage: 'queued' | 'launching' }
+
+export function launchEntryOf(task: TaskRecord): LaunchEntry {
+  const { key, frameworkId, taskId, executorId, kind, launch, containerId } = task
+  const stage = kind === 'custom' ? 'queued' : 'launching'
+  return { key, frameworkId, taskId, executorId, kind, launch, containerId, stage }
+}
+
+export function replay(launch: LaunchEntry, entries: readonly TaskLogEntry[]): TaskRecord {
+  const task: TaskRecord = {
+    ...launch,
+    info: launch.launch.task,
+    state: 'TASK_STAGING',
+    lastUpdate: 0,
+    pending: [],
+    statuses: [],
+    executorUuids: new Set(),
+  }
+  for (const entry of entries) apply(task, entry)
+  return task
+}
+
+function apply(task: TaskRecord, entry: TaskLogEntry): void {
+  if ('launched' in entry) {
+    task.stage = 'launched'
+    task.pid = entry.launched
+  } else if ('delivered' in entry) task.stage = 'launched'
+  else if ('stop' in entry) task.stop = entry.stop
+  else if ('taken' in entry) task.pending = task.pending.filter((update) => update.number !== entry.taken)
+  else applyUpdate(task, entry)
+}
+
+function applyUpdate(
+  task: TaskRecord,
+  { update }: Extract<TaskLogEntry, { readonly update: unknown }>,
+): void {
+  const { status } = update
+  task.pending.push(update)
+  task.lastUpdate = update.number
+  task.state = status.state
+  remember(task, status)
+  if (status.uuid !== undefined) task.executorUuids.add(status.uuid)
+  if (status.state === 'TASK_RUNNING') task.runningSince ??= (status.timestamp ?? 0) * 1000
+  if (isTerminal(status.state)) task.stage = 'ended'
+}
