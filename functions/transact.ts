@@ -1,8 +1,9 @@
 // The one retry loop: load, decide, commit, tell. Everything that changes the table goes through here.
 //
 // Walk: before it functions/scheduler/calls.ts, after it functions/tell.ts.
-import { MAX_COMMIT_ATTEMPTS } from '../master/limits.ts'
+
 import type { Decision } from '../master/decision.ts'
+import { MAX_COMMIT_ATTEMPTS } from '../master/limits.ts'
 import { sleep } from '../protocol/clock.ts'
 import type { Environment } from './environment.ts'
 import { tell } from './tell.ts'
@@ -38,7 +39,11 @@ export async function transact<Loaded, Answer>(
       await tell(env, decision.tell)
       return decision.answer
     }
-    env.log.info('conflicted', { work: work.name, attempt, items: result.failed.map((change) => change.kind) })
+    env.log.info('conflicted', {
+      work: work.name,
+      attempt,
+      items: result.failed.map((change) => change.kind),
+    })
     // Jitter keeps two writers of one ledger from meeting again at once.
     if (attempt > 1) await sleep(env.clock, Math.random() * 5 * 2 ** Math.min(attempt, 6))
   }
