@@ -9,9 +9,6 @@ export function frameworkBell(frameworkId: string): string {
   return `framework/${frameworkId}`
 }
 
-/** The bell the local allocator waits at. */
-export const ALLOCATOR_BELL = 'allocator'
-
 /** The bell operator event streams wait at: something changed. */
 export const CHANGE_BELL = 'change'
 

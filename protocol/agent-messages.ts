@@ -231,7 +231,12 @@ export type Nudge =
   | { readonly kind: 'register' }
   /** Asked half-way to the deadline: answer by any call. */
   | { readonly kind: 'call' }
-  | { readonly kind: 'message'; readonly frameworkId: string; readonly executorId: string; readonly data: Bytes }
+  | {
+      readonly kind: 'message'
+      readonly frameworkId: string
+      readonly executorId: string
+      readonly data: Bytes
+    }
   | { readonly kind: 'shutdown'; readonly why: string }
 
 /** A heartbeat in the FIFO queue; who sent it and when, the queue says. */

@@ -126,7 +126,8 @@ function read(path: string, folder: string): Source[] {
     if (entry.isDirectory()) return read(full, folder)
     if (!/\.(ts|js)$/.test(entry.name)) return []
     const text = readFileSync(full, 'utf8')
-    const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
+    const pattern = /^(?:import|export)\b[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
+    const imports = [...text.matchAll(pattern)].map(([, from, bare, late]) => from ?? bare ?? late ?? '')
     return [{ path: relative(ROOT, full), folder, text, imports }]
   })
 }

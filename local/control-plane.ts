@@ -1,0 +1,114 @@
+// The control plane of one machine: every function in this process, the HTTP front, and the ticks.
+//
+// On AWS each of these is a Lambda function with its own event source; here the event sources are loops. Nothing is
+// shared between the functions but the table and the queues.
+
+import { agentRoutes } from '../functions/agents/handler.ts'
+import { allocate } from '../functions/allocator/handler.ts'
+import { ensureCluster } from '../functions/cluster.ts'
+import { detect } from '../functions/detector/handler.ts'
+import type { Environment, Log } from '../functions/environment.ts'
+import { heartbeats } from '../functions/heartbeats/handler.ts'
+import { listen } from '../functions/http/local-server.ts'
+import { type Route, routed } from '../functions/http/routes.ts'
+import type { HttpAnswer, HttpRequest } from '../functions/http/types.ts'
+import { operatorRoutes } from '../functions/operator/routes.ts'
+import { inProcessBells } from '../functions/ports/bells.ts'
+import { consume } from '../functions/ports/consume.ts'
+import { deadLettersOf } from '../functions/ports/dead-letters.ts'
+import { randomIds } from '../functions/ports/ids.ts'
+import type { MessageSource } from '../functions/ports/message-source.ts'
+import { schedulerRoutes } from '../functions/scheduler/routes.ts'
+import type { Settings } from '../master/settings.ts'
+import { type Clock, sleep } from '../protocol/clock.ts'
+import type { Store } from '../store/store.ts'
+import { allocationNudges } from './allocation-nudges.ts'
+
+export interface ControlPlaneOptions {
+  readonly store: Store
+  readonly queues: MessageSource
+  readonly clock: Clock
+  readonly settings: Settings
+  readonly log: Log
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** Asked before the routes; undefined passes the request on. */
+  readonly intercept?: ((request: HttpRequest) => Promise<HttpAnswer | undefined>) | undefined
+}
+
+export interface ControlPlane {
+  readonly url: string
+  readonly env: Environment
+  /** Ends streams at a record, answers what is under way, stops every loop. */
+  stop(): Promise<void>
+}
+
+/** Starts everything and resolves when HTTP answers. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { store, clock, log } = options
+  const nudges = allocationNudges(options.queues)
+  const { queues } = nudges
+  const ending = new AbortController()
+  const env: Environment = {
+    store,
+    queues,
+    clock,
+    ids: randomIds,
+    settings: options.settings,
+    log,
+    bells: inProcessBells(clock),
+    cluster: await ensureCluster(store, randomIds, clock),
+  }
+  const server = await listen({ handler: front(env, options), host: options.host, port: options.port, env })
+  const { hostname, ip } = options.settings.publicAddress
+  const placed: Environment = {
+    ...env,
+    settings: { ...options.settings, publicAddress: { hostname, ip, port: server.port } },
+  }
+  const loops = [
+    consume(queues, 'heartbeats', (batch) => heartbeats(placed, batch), ending.signal, {
+      log,
+      maxReceives: Number.POSITIVE_INFINITY,
+    }),
+    repeat(placed, 'detector', options.settings.profile.tickMs, () => detect(placed), ending.signal),
+    nudges.run(() => allocate(placed), clock, log, ending.signal),
+  ]
+  return {
+    url: `http://${options.host}:${server.port}`,
+    env: placed,
+    async stop() {
+      await server.close()
+      ending.abort()
+      await Promise.all(loops)
+    },
+  }
+}
+
+/** Does the work each `ms` until the signal aborts; a pass that fails is logged and the next one comes in time. */
+async function repeat(
+  env: Environment,
+  name: string,
+  ms: number,
+  work: () => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const started = env.clock.now()
+    await work().catch((error: unknown) => env.log.error(`${name} failed`, { error: String(error) }))
+    await sleep(env.clock, Math.max(1, ms - (env.clock.now() - started)), signal)
+  }
+}
+
+function front(env: Environment, options: ControlPlaneOptions) {
+  const routes: readonly Route[] = [
+    ...schedulerRoutes(env),
+    ...agentRoutes(env),
+    ...operatorRoutes(env, { deadLetters: deadLettersOf(options.queues) }),
+  ]
+  const route = routed(env, routes)
+  const { intercept } = options
+  return intercept === undefined
+    ? route
+    : async (request: HttpRequest) => (await intercept(request)) ?? route(request)
+}

@@ -1,0 +1,93 @@
+// Faults for a cluster on this machine, asked for by `meseta dev`: a dead machine, a stopped agent, a cut-off agent.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { reduced } from '../functions/http/routes.ts'
+import { type HttpAnswer, type HttpRequest, json, text } from '../functions/http/types.ts'
+import { type LocalAgent, runningIn } from './agents.ts'
+import { killMachine } from './machine.ts'
+
+interface FaultCall {
+  readonly type: string
+  readonly kill_machine?: { readonly index: number }
+  readonly pause_agent?: { readonly index: number; readonly seconds?: number }
+  readonly partition_agent?: { readonly index: number; readonly seconds?: number }
+}
+
+/** Answers the fault calls of `POST /api/v1/meseta`; every other request is passed on. */
+export function faultRoutes(
+  agents: () => readonly LocalAgent[],
+): (request: HttpRequest) => Promise<HttpAnswer | undefined> {
+  return async (request) => {
+    if (request.method !== 'POST' || reduced(request.path) !== '/api/v1/meseta') return undefined
+    const call = parse(request.body)
+    if (call?.kill_machine !== undefined) return onAgent(agents(), call.kill_machine.index, kill)
+    if (call?.pause_agent !== undefined)
+      return onAgent(agents(), call.pause_agent.index, (agent) =>
+        pause(agent, call.pause_agent?.seconds ?? 30),
+      )
+    if (call?.partition_agent !== undefined)
+      return onAgent(agents(), call.partition_agent.index, (agent) =>
+        partition(agent, call.partition_agent?.seconds ?? 30),
+      )
+    return undefined
+  }
+}
+
+function onAgent(
+  agents: readonly LocalAgent[],
+  index: number,
+  act: (agent: LocalAgent) => HttpAnswer,
+): HttpAnswer {
+  const agent = agents[index]
+  if (agent === undefined)
+    return text(
+      404,
+      `There is no agent ${index}; this cluster started ${agents.length} (0 to ${agents.length - 1})`,
+    )
+  return act(agent)
+}
+
+function kill(agent: LocalAgent): HttpAnswer {
+  const killed = killMachine(agent.workDir)
+  if (killed === 0) return text(409, `Agent ${agent.index} does not run; start it with: ${agent.command}`)
+  return json(200, {
+    said: `killed agent ${agent.index} and everything on its machine (${killed} processes); repair it with: ${agent.command}`,
+  })
+}
+
+function pause(agent: LocalAgent, seconds: number): HttpAnswer {
+  const running = runningIn(agent.workDir)
+  if (running === undefined)
+    return text(409, `Agent ${agent.index} does not run; start it with: ${agent.command}`)
+  process.kill(running.pid, 'SIGSTOP')
+  setTimeout(() => {
+    if (runningIn(agent.workDir)?.pid === running.pid) process.kill(running.pid, 'SIGCONT')
+  }, seconds * 1_000)
+  return json(200, { said: `agent ${agent.index} is stopped for ${seconds} s; its tasks go on` })
+}
+
+/** The agent looks at this file before it speaks to the control plane (`--partition-file`). */
+function partition(agent: LocalAgent, seconds: number): HttpAnswer {
+  if (runningIn(agent.workDir) === undefined)
+    return text(409, `Agent ${agent.index} does not run; start it with: ${agent.command}`)
+  const file = partitionFile(agent.workDir)
+  const until = Date.now() + seconds * 1_000
+  writeFileSync(file, String(until))
+  setTimeout(() => {
+    if (existsSync(file) && readFileSync(file, 'utf8') === String(until)) writeFileSync(file, '0')
+  }, seconds * 1_000)
+  return json(200, { said: `agent ${agent.index} is cut off for ${seconds} s; its tasks go on` })
+}
+
+/** Holds the time (ms since 1970) until which the agent is cut off. */
+export function partitionFile(workDir: string): string {
+  return join(workDir, 'partitioned-until')
+}
+
+function parse(body: Uint8Array): FaultCall | undefined {
+  try {
+    return JSON.parse(Buffer.from(body).toString('utf8')) as FaultCall
+  } catch {
+    return undefined
+  }
+}
