@@ -1,0 +1,170 @@
+// A turn of allocation: read the world, decide who is offered what, commit agent by agent, tell the frameworks.
+//
+// What a turn finds is judged before the lease is asked for, so an idle turn writes nothing. Agents are committed each
+// by itself: one that changed meanwhile loses nobody else's offers, and is looked at once more before the turn ends.
+
+import type { AgentView, Grantee } from '../../master/allocator/allocate.ts'
+import { allocate, type Grant } from '../../master/allocator/allocate.ts'
+import { commitOffers } from '../../master/allocator/commit-offers.ts'
+import { voidOffers } from '../../master/allocator/void-offers.ts'
+import type { Context } from '../../master/context.ts'
+import { ALLOCATION_LEASE_MS } from '../../master/limits.ts'
+import type { Allocation } from '../../master/model.ts'
+import { all } from '../../store/store.ts'
+import { contextOf } from '../cluster-time.ts'
+import type { Environment } from '../environment.ts'
+import { tell } from '../tell.ts'
+import { giveBack, renew, take } from './lease.ts'
+import { readWorld, type World } from './world.ts'
+
+/** Who takes turns: one per process. */
+export interface Turns {
+  /** Names the process on the lease. */
+  readonly holder: string
+  /** Agents seen in the last turn; advice only. */
+  readonly known: Set<string>
+}
+
+/** Rounds one call runs on behalf of others before it lets them. */
+const MAX_ROUNDS = 16
+/** Agents committed at once. */
+const AT_ONCE = 16
+
+/** Runs until there is nothing to do, or until it is another's turn. Throws when the table is away. */
+export async function turn(env: Environment, turns: Turns): Promise<void> {
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    // The lease is asked for on the version read here, so that no other turn lies between the reading and this one.
+    const [read, world, context] = await Promise.all([
+      env.store.get('allocation', {}),
+      readWorld(env, turns.known),
+      contextOf(env),
+    ])
+    const work = plan(world, { env, context, recent: read?.recent ?? [] })
+    if (work.length === 0) {
+      if (read?.holder !== turns.holder) return
+      if (await giveBack(env, read, { served: [] })) return
+      continue
+    }
+    const taken = await take(env, read, { holder: turns.holder, now: context.now })
+    if (taken.kind === 'left') return
+    if (taken.kind === 'contended') continue
+    const served = await perform(env, turns, { world, work, context, lease: taken.lease })
+    if (await giveBack(env, taken.lease, { served, evenIfWanted: round === MAX_ROUNDS })) {
+      if (round < MAX_ROUNDS) return
+    }
+  }
+  await tell(env, [{ tell: 'allocator' }])
+}
+
+interface Work {
+  readonly agent: AgentView
+  readonly grants: readonly Grant[]
+}
+
+/** The agents that get offers or lose void ones. */
+function plan(
+  { agents, frameworks }: World,
+  {
+    env,
+    context,
+    recent,
+    candidates,
+  }: {
+    readonly env: Environment
+    readonly context: Context
+    readonly recent: readonly Grantee[]
+    readonly candidates?: ReadonlySet<string>
+  },
+): readonly Work[] {
+  const byId = new Map(frameworks.map((framework) => [framework.frameworkId, framework]))
+  const grants = allocate({ agents, frameworks, recent, candidates, region: env.settings.region }, context)
+  return agents
+    .filter(({ ledger }) => candidates?.has(ledger.agentId) ?? true)
+    .map((agent) => ({
+      agent,
+      grants: grants.filter(({ agentId }) => agentId === agent.ledger.agentId),
+    }))
+    .filter(
+      ({ agent, grants }) => grants.length > 0 || voidOffers(agent.ledger, byId, context.now).length > 0,
+    )
+}
+
+/** Commits the work, and once more what was in the way of somebody. Returns who was served. */
+async function perform(
+  env: Environment,
+  turns: Turns,
+  first: {
+    readonly world: World
+    readonly work: readonly Work[]
+    readonly context: Context
+    readonly lease: Allocation
+  },
+): Promise<readonly Grantee[]> {
+  const { done, conflicted } = await commitAll(env, first)
+  let offers = done
+  if (conflicted.size > 0) {
+    const [world, context] = await Promise.all([readWorld(env, turns.known), contextOf(env)])
+    const recent = [...(first.lease.recent ?? []), ...done]
+    const work = plan(world, { env, context, recent, candidates: conflicted })
+    const again = await commitAll(env, { world, work, context, lease: first.lease })
+    offers = [...done, ...again.done]
+  }
+  env.log.info('allocated', { offers: offers.length, conflicted: conflicted.size })
+  return offers.map(({ frameworkId, role }) => ({ frameworkId, role }))
+}
+
+async function commitAll(
+  env: Environment,
+  {
+    world,
+    work,
+    context,
+    lease,
+  }: {
+    readonly world: World
+    readonly work: readonly Work[]
+    readonly context: Context
+    readonly lease: Allocation
+  },
+): Promise<{ readonly done: readonly Grant[]; readonly conflicted: ReadonlySet<string> }> {
+  const frameworks = new Map(world.frameworks.map((framework) => [framework.frameworkId, framework]))
+  const done: Grant[] = []
+  const conflicted = new Set<string>()
+  let held: Allocation | undefined = lease
+  for (let start = 0; start < work.length; start += AT_ONCE) {
+    const { now } = start === 0 ? context : await contextOf(env)
+    if (now > held.expiresAt - ALLOCATION_LEASE_MS / 2) held = await renew(env, held, now)
+    // Another turn is under way by now and has seen what this one left undone.
+    if (held === undefined) break
+    await Promise.all(
+      work.slice(start, start + AT_ONCE).map(async ({ agent, grants }) => {
+        const executorIds = await executorsOf(env, agent, grants)
+        const decision = commitOffers({ agent, grants, frameworks, executorIds }, context)
+        const result = await env.store.commit(decision.changes, env.ids.uuid())
+        if (result.kind === 'conflicted') {
+          conflicted.add(agent.ledger.agentId)
+          return
+        }
+        if (decision.answer > 0) done.push(...grants)
+        await tell(env, decision.tell)
+      }),
+    )
+  }
+  return { done, conflicted }
+}
+
+/** Live executors of the frameworks that are granted and have something on the agent: only then it is worth a query. */
+async function executorsOf(
+  env: Environment,
+  { ledger }: AgentView,
+  grants: readonly Grant[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const ids = new Map<string, string[]>()
+  if (!grants.some(({ frameworkId }) => Object.hasOwn(ledger.sums, frameworkId))) return ids
+  for (const { item } of await all(env.store, 'agent', { agentId: ledger.agentId }, 'executor')) {
+    if (!('executorId' in item) || !('info' in item) || item.wanted !== 'run') continue
+    const known = ids.get(item.frameworkId) ?? []
+    ids.set(item.frameworkId, [...known, item.executorId])
+  }
+  return ids
+}
