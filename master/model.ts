@@ -114,6 +114,8 @@ export interface Run extends Versioned, WantedTask {
   readonly acceptId: string
   /** A launch not answered by then becomes `stop`. */
   readonly answerBy: number
+  /** The return in which the agent listed it, see master/agents/return.ts: what is not listed is settled. */
+  readonly listedIn?: string | undefined
 }
 
 /** A live custom or default executor and what it is charged. */
