@@ -125,6 +125,11 @@ function dynamoRows(
 
   /** Built once, so that every try is the same to the byte; judged by evidence when it fails. */
   async function commit(steps: readonly Step[], token: string): Promise<readonly number[]> {
+    const sdkTries = await client.config.maxAttempts()
+    assert(
+      sdkTries === 1,
+      () => `a client that tries ${sdkTries} times hides its own writes; use dynamoClient`,
+    )
     const [only] = steps
     const attempt = steps.length === 1 && only !== undefined ? single(only) : transaction(steps, token)
     return persistently(steps.length === 1 ? 'write' : 'TransactWriteItems', patience, async (unsure) => {
