@@ -1,0 +1,171 @@
+// S1, S2, S18: 64 frameworks' hands at once, three allocators, and a table that answers in any order.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { allocate } from '../../../functions/allocator/handler.ts'
+import type { Environment } from '../../../functions/environment.ts'
+import { transact } from '../../../functions/transact.ts'
+import { charge, release, unsound, used, withoutOffers } from '../../../master/accounting.ts'
+import { type Decision, nothing } from '../../../master/decision.ts'
+import type { Ledger, Resources } from '../../../master/model.ts'
+import { add, contains, equal, isEmpty } from '../../../protocol/resources.ts'
+import type { Store } from '../../../store/store.ts'
+import { agent, cpusMem, framework, ports } from '../../master/allocator/world.ts'
+import { place } from './place.ts'
+
+const TOTAL: Resources = [...cpusMem(4, 4096), ports(31000, 31063)]
+const AGENTS = ['cluster-Sa', 'cluster-Sb', 'cluster-Sc']
+const FRAMEWORKS = ['f', 'g', 'h']
+
+describe('S1: nothing is given twice', () => {
+  test('under 64 concurrent accepts, declines and ends, with three allocators', {
+    timeout: 60_000,
+  }, async () => {
+    let accepted = 0
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), async (seed) => {
+        const next = numbers(seed)
+        const seen: Ledger[] = []
+        const there = place((store) => shaken(store, next, seen))
+        await there.put(...AGENTS.map((id) => agent(id, TOTAL)), ...FRAMEWORKS.map((id) => framework(id)))
+
+        const hands = Array.from({ length: 64 }, async (_, hand) => {
+          for (let step = 0; step < 25; step++) {
+            for (let left = next(12); left > 0; left--) await turnOfLoop()
+            const agentId = AGENTS[next(AGENTS.length)] ?? ''
+            const frameworkId = FRAMEWORKS[hand % FRAMEWORKS.length] ?? ''
+            const doWhat = [accept, decline, finish][next(3)] ?? accept
+            const did = await onLedger(there.env, agentId, (ledger) =>
+              doWhat(ledger, { frameworkId, size: 1 + next(3), now: there.clock.now() }),
+            )
+            if (did && doWhat === accept) accepted++
+          }
+        })
+        const allocators = Array.from({ length: 3 }, async () => {
+          const own = { ...there.env }
+          for (let step = 0; step < 20; step++) {
+            await allocate(own)
+            there.clock.time += 300
+          }
+        })
+        await Promise.all([...hands, ...allocators])
+
+        for (const ledger of [...seen, ...(await Promise.all(AGENTS.map((id) => there.ledger(id))))]) {
+          expect(unsound(ledger)).toBeUndefined()
+          // No part of one offer is in another: their sum, ports included, is in the total.
+          const offered = add(...Object.values(ledger.offers).map(({ resources }) => resources))
+          expect(contains(TOTAL, add(offered, used({ ...ledger, offers: {} })))).toBe(true)
+        }
+        // When all is over and everything is given back, all of it is there to be offered again (S18).
+        for (const agentId of AGENTS) {
+          await onLedger(there.env, agentId, (ledger) => ({ ...ledger, sums: {}, refusals: [] }))
+        }
+        there.clock.time += there.env.settings.offerTimeoutMs
+        await allocate(there.env)
+        for (const agentId of AGENTS) expect(equal(used(await there.ledger(agentId)), TOTAL)).toBe(true)
+      }),
+      { numRuns: 15 },
+    )
+    // The hands do get at offers.
+    expect(accepted).toBeGreaterThan(15 * 5)
+  })
+})
+
+/** Small numbers that follow from the seed. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed >>> 0
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+interface Hand {
+  readonly frameworkId: string
+  readonly size: number
+  readonly now: number
+}
+
+/** Uses up the first own offer: some of it is charged, the rest comes back. */
+function accept(ledger: Ledger, { frameworkId, size }: Hand): Ledger | undefined {
+  const offer = Object.entries(ledger.offers).find(([, each]) => each.frameworkId === frameworkId)
+  if (offer === undefined) return undefined
+  const [offerId, { resources, role }] = offer
+  const wanted = [...cpusMem(size * 0.1, size * 100), ...portsOf(resources, size)]
+  const charged = contains(resources, wanted) ? wanted : resources
+  return charge(withoutOffers(ledger, [offerId]), { frameworkId, role }, charged)
+}
+
+function decline(ledger: Ledger, { frameworkId, size, now }: Hand): Ledger | undefined {
+  const offer = Object.entries(ledger.offers).find(([, each]) => each.frameworkId === frameworkId)
+  if (offer === undefined) return undefined
+  const [offerId, { resources, role }] = offer
+  const refusal = { frameworkId, role, resources, until: now + size * 500, filterEpoch: 0 }
+  return { ...withoutOffers(ledger, [offerId]), refusals: [...ledger.refusals, refusal] }
+}
+
+/** A task ends: all that the framework is charged comes back. */
+function finish(ledger: Ledger, { frameworkId }: Hand): Ledger | undefined {
+  const charged = ledger.sums[frameworkId]?.['*'] ?? []
+  return isEmpty(charged) ? undefined : release(ledger, { frameworkId, role: '*' }, charged)
+}
+
+function portsOf(resources: Resources, count: number): Resources {
+  const first = resources.find(({ name }) => name === 'ports')?.ranges?.range?.[0]
+  return first === undefined
+    ? []
+    : [ports(Number(first.begin), Math.min(Number(first.begin) + count - 1, Number(first.end)))]
+}
+
+function onLedger(
+  env: Environment,
+  agentId: string,
+  change: (ledger: Ledger) => Ledger | undefined,
+): Promise<boolean> {
+  return transact(env, {
+    name: 'hand',
+    load: () => env.store.get('ledger', { agentId }),
+    decide(ledger): Decision<boolean> {
+      const item = ledger === undefined ? undefined : change(ledger)
+      if (item === undefined) return nothing(false)
+      return {
+        changes: [{ do: 'put', kind: 'ledger', item, when: { name: 'unchanged' } }],
+        tell: [],
+        answer: true,
+      }
+    },
+  })
+}
+
+function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
+/** Every call waits a while before and after, so that calls overtake each other; keeps every ledger that was written. */
+function shaken(store: Store, next: (below: number) => number, seen: Ledger[]): Store {
+  const wait = async (): Promise<void> => {
+    for (let left = next(4); left > 0; left--) await turnOfLoop()
+  }
+  const shake = async <T>(call: () => Promise<T>): Promise<T> => {
+    await wait()
+    const result = await call()
+    await wait()
+    return result
+  }
+  return {
+    get: (kind, ref) => shake(() => store.get(kind, ref)),
+    getMany: (kind, refs) => shake(() => store.getMany(kind, refs)),
+    load: (refs) => shake(() => store.load(refs)),
+    query: (partition, ref, options) => shake(() => store.query(partition, ref, options)),
+    commit: (changes, token) =>
+      shake(async () => {
+        const result = await store.commit(changes, token)
+        for (const change of changes) {
+          if (result.kind === 'committed' && change.do === 'put' && change.kind === 'ledger')
+            seen.push(change.item)
+        }
+        return result
+      }),
+  }
+}
