@@ -4,8 +4,10 @@
 export const MAX_TRANSACTION_ITEMS = 100
 /** Tasks one transaction can launch: two items each, and room for ledger, gate, executor and words (R1). */
 export const MAX_TASKS_PER_TRANSACTION = 45
-/** Of those, what one ACCEPT or answer fills; the rest is room for ledger, gate and hold. */
+/** Of those, what the tasks of one step of an ACCEPT fill; the rest is room for ledger, gate, hold and words. */
 export const MAX_ITEMS_PER_STEP = 90
+/** Answers of one step; the rest is room for gates, of which a framework has at most 16. */
+export const MAX_WORDS_PER_STEP = 80
 /** DynamoDB: 4 MB in one transaction; a step of a large ACCEPT is cut well below it. */
 export const MAX_STEP_BYTES = 1024 * 1024
 /** A task is stored twice and an item has at most 400 KB. */

@@ -1,0 +1,41 @@
+// What an agent is told after a commit: the changes of one generation, or only that there are some.
+import type { Nudge, WantedTask } from '../protocol/agent-messages.ts'
+import type { FrameworkInfo } from '../protocol/messages.ts'
+import type { Tell } from './decision.ts'
+import { MAX_NUDGE_BYTES } from './limits.ts'
+import type { Ledger, Run } from './model.ts'
+import { sizeOf } from './validation/same.ts'
+
+export interface WantedChanges {
+  readonly runs?: readonly Run[]
+  readonly frameworks?: readonly FrameworkInfo[]
+  readonly endExecutors?: readonly { readonly frameworkId: string; readonly executorId: string }[]
+}
+
+/**
+ * Tells an agent the changes that made the ledger's present generation: all of them, in one nudge. What is too large
+ * for a queue is left to its next sync. An agent that is not there is told nothing, it will read its wanted state.
+ */
+export function tellChanges(
+  ledger: Ledger,
+  { runs = [], frameworks = [], endExecutors = [] }: WantedChanges,
+): Tell[] {
+  if (ledger.life !== 'active' && ledger.life !== 'returning') return []
+  const nudge: Nudge = {
+    kind: 'changes',
+    incarnation: ledger.incarnation,
+    generation: ledger.generation,
+    tasks: runs.map(wantedOf),
+    dropped: [],
+    frameworks,
+    endExecutors,
+  }
+  const fits = sizeOf(nudge) <= MAX_NUDGE_BYTES
+  return [{ tell: 'agent', agentId: ledger.agentId, nudge: fits ? nudge : { kind: 'sync' } }]
+}
+
+/** What of a RUN item concerns the agent. */
+export function wantedOf(run: Run): WantedTask {
+  const { version: _, agentId: __, charged: ___, acceptId: ____, answerBy: _____, ...wanted } = run
+  return wanted
+}
