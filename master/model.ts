@@ -127,6 +127,8 @@ export interface Executor extends Versioned {
   readonly role: string
   readonly charged: Resources
   readonly wanted: 'run' | 'end'
+  /** As of a RUN item. */
+  readonly listedIn?: string | undefined
 }
 
 /** An ACCEPT in pieces: what must be said of its tasks if it is not finished. */
