@@ -144,6 +144,8 @@ export interface UpdateReport {
   readonly taskId: string
   readonly number: number
   readonly launchIncarnation: number
+  /** Tells two launches under one task id apart: a late copy of the earlier one's end is not the later one's. */
+  readonly launchGeneration?: number | undefined
   /** With uuid, source, timestamp, agent_id, container_status as the framework shall see it. */
   readonly status: TaskStatus
   /** Newest state known, which may be ahead of `status.state`. */

@@ -29,6 +29,7 @@ export function makeUpdate(turn: Turn, task: TaskRecord, part: StatusPart): void
     taskId: task.taskId,
     number: task.lastUpdate,
     launchIncarnation: task.launch.launchIncarnation,
+    launchGeneration: task.launch.launchGeneration,
     status,
     latestState: status.state,
   }
