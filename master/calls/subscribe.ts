@@ -1,0 +1,126 @@
+// SUBSCRIBE: a framework begins, comes back, or takes over from itself; a newer subscription always wins (C33–C49).
+//
+// Decides one write of the framework item. Then every gate is raised, and only then SUBSCRIBED is said.
+import type { FrameworkInfo, SchedulerCallSubscribe } from '../../protocol/messages.ts'
+import { nextNumber } from '../../protocol/numbering.ts'
+import type { Context } from '../context.ts'
+import { type Decision, nothing } from '../decision.ts'
+import { raised } from '../frameworks/filter-epochs.ts'
+import { rolesOf } from '../frameworks/roles.ts'
+import type { Framework } from '../model.ts'
+import { frameworkInfoError, suppressedRolesError } from '../validation/framework-info.ts'
+import { offerConstraintsError } from '../validation/offer-constraints.ts'
+
+export interface SubscribeLoaded {
+  /** The framework of the id in the call, also a removed one; undefined if there is none or no id. */
+  readonly framework?: Framework | undefined
+}
+
+export interface SubscribeContext extends Context {
+  /** Authenticated name. */
+  readonly principal?: string | undefined
+  /** Of the new stream. */
+  readonly streamId: string
+}
+
+export type Subscribed =
+  /** `took over` when a session was live, and its stream must end with "Framework failed over". */
+  | { readonly kind: 'subscribed'; readonly framework: Framework; readonly tookOver: boolean }
+  /** To be said as the only event of the stream (T1). */
+  | { readonly kind: 'error'; readonly message: string }
+
+/**
+ * Decides a subscription. An unknown id is adopted (C48), a removed one refused (C49). Offers of the session before are
+ * void without a word (C45); filters stay in a takeover, a disconnect has raised them already (C58).
+ */
+export function subscribe(
+  { framework: existing }: SubscribeLoaded,
+  call: SchedulerCallSubscribe,
+  context: SubscribeContext,
+): Decision<Subscribed> {
+  const info = withPrincipal(call.framework_info, context.principal)
+  const message = reasonAgainst(existing, info, call)
+  if (message !== undefined) return nothing({ kind: 'error', message })
+
+  const framework = subscribed(existing, info, call, context)
+  return {
+    changes: [{ do: 'put', kind: 'framework', item: framework, when: { name: 'unchanged' } }],
+    tell: [{ tell: 'framework', frameworkId: framework.frameworkId }, { tell: 'allocator' }],
+    answer: { kind: 'subscribed', framework, tookOver: existing?.state === 'connected' },
+  }
+}
+
+function reasonAgainst(
+  existing: Framework | undefined,
+  info: FrameworkInfo,
+  { suppressed_roles = [], offer_constraints }: SchedulerCallSubscribe,
+): string | undefined {
+  return (
+    frameworkInfoError(info) ??
+    (existing?.state === 'removed' ? 'Framework has been removed' : undefined) ??
+    suppressedRolesError(info, suppressed_roles) ??
+    offerConstraintsError(info, offer_constraints) ??
+    (existing !== undefined && existing.principal !== info.principal
+      ? "A framework's principal can not be changed"
+      : undefined)
+  )
+}
+
+function withPrincipal(info: FrameworkInfo, principal: string | undefined): FrameworkInfo {
+  return principal === undefined || info.principal !== undefined ? info : { ...info, principal }
+}
+
+function subscribed(
+  existing: Framework | undefined,
+  given: FrameworkInfo,
+  { suppressed_roles = [], offer_constraints }: SchedulerCallSubscribe,
+  { now, newId, cluster, settings, streamId }: SubscribeContext,
+): Framework {
+  const asked = given.id?.value ?? ''
+  const frameworkId = existing?.frameworkId ?? (asked === '' ? `${cluster.id}-${newId()}` : asked)
+  const info = keepingFirst({ ...given, id: { value: frameworkId } }, existing?.info)
+  return {
+    version: existing?.version ?? 0,
+    frameworkId,
+    info,
+    principal: info.principal,
+    epoch: nextNumber(existing?.epoch ?? 0, cluster.timeline),
+    streamId,
+    state: 'connected',
+    suppressedRoles: [...new Set(suppressed_roles)],
+    filterEpochs: raised(
+      existing?.filterEpochs ?? {},
+      revivedRoles(existing, info, suppressed_roles),
+      cluster.timeline,
+    ),
+    offerConstraints: offer_constraints,
+    gates: existing?.gates ?? settings.gatesPerFramework,
+    shards: existing?.shards ?? settings.shardsPerFramework,
+    registeredAt: existing?.registeredAt ?? now,
+    reregisteredAt: existing === undefined ? undefined : now,
+    openWork: 'gates',
+  }
+}
+
+/** Whatever is said later, `user` and `checkpoint` stay as they were said first (C47). */
+function keepingFirst(info: FrameworkInfo, first: FrameworkInfo | undefined): FrameworkInfo {
+  if (first === undefined) return info
+  const { checkpoint: _, ...rest } = info
+  return {
+    ...rest,
+    user: first.user,
+    ...(first.checkpoint === undefined ? {} : { checkpoint: first.checkpoint }),
+  }
+}
+
+/** Roles that become un-suppressed, or that the framework had not: what it refused in them before is forgotten. */
+export function revivedRoles(
+  existing: Framework | undefined,
+  info: FrameworkInfo,
+  suppressed: readonly string[],
+): readonly string[] {
+  if (existing === undefined) return []
+  const before = rolesOf(existing.info)
+  const joined = rolesOf(info).filter((role) => !before.includes(role))
+  return [...joined, ...existing.suppressedRoles.filter((role) => !suppressed.includes(role))]
+}
