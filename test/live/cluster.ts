@@ -1,0 +1,110 @@
+// A cluster of real processes for live tests: what `npm start` runs, on a free port, with its data in a fresh folder.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../../local/free-port.ts'
+import { killMachine } from '../../local/machine.ts'
+import { ROOT } from '../vitest.ts'
+
+export interface LiveCluster {
+  readonly url: string
+  readonly dataDir: string
+  readonly lines: readonly string[]
+  /** kill -9 of the control plane; agents and the table's emulator go on. */
+  killControlPlane(): Promise<void>
+  /** Starts the control plane again over the same data; resolves at `ready`. */
+  startAgain(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface LiveOptions {
+  readonly agents?: number
+  readonly profile?: 'fast' | 'default' | 'mesos'
+  readonly resources?: string
+}
+
+/** Starts a cluster and waits until it prints `ready`. */
+export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveCluster> {
+  const port = await freePortBlock((options.agents ?? 3) + 1)
+  const dataDir = mkdtempSync(join(tmpdir(), 'meseta-live-'))
+  const lines: string[] = []
+  const args = [
+    join(ROOT, 'bin', 'run.js'),
+    'local/main.ts',
+    '--port',
+    String(port),
+    '--agents',
+    String(options.agents ?? 3),
+    '--data',
+    dataDir,
+    '--profile',
+    options.profile ?? 'default',
+    ...(options.resources === undefined ? [] : ['--agent-resources', options.resources]),
+  ]
+  let child: ChildProcess | undefined
+  await start()
+  return {
+    url: `http://127.0.0.1:${port}`,
+    dataDir,
+    lines,
+    killControlPlane: () => ended('SIGKILL'),
+    startAgain: start,
+    async stop() {
+      await ended('SIGTERM')
+      // Whatever a failed test left behind: everything that names this folder, and nothing else.
+      killMachine(dataDir)
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+
+  async function start(): Promise<void> {
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    child = started
+    await new Promise<void>((resolve, reject) => {
+      let text = ''
+      const take = (chunk: Buffer) => {
+        text += chunk.toString('utf8')
+        const whole = text.split('\n')
+        text = whole.pop() ?? ''
+        lines.push(...whole)
+        if (whole.some((line) => line.startsWith('ready '))) resolve()
+      }
+      started.stdout.on('data', take)
+      started.stderr.on('data', take)
+      started.once('exit', (code, signal) =>
+        reject(
+          new Error(
+            `the cluster ended (${signal ?? code}) before it was ready:\n${lines.slice(-20).join('\n')}\n${text}`,
+          ),
+        ),
+      )
+      setTimeout(
+        () => reject(new Error(`the cluster was not ready within 60 s:\n${lines.slice(-20).join('\n')}`)),
+        60_000,
+      ).unref()
+    })
+  }
+
+  function ended(signal: NodeJS.Signals): Promise<void> {
+    const running = child
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null)
+      return Promise.resolve()
+    return new Promise((resolve) => {
+      running.once('exit', () => resolve())
+      running.kill(signal)
+    })
+  }
+}
+
+/** The front and its agents take ports in a row. */
+async function freePortBlock(size: number): Promise<number> {
+  const { isFree } = await import('../../local/free-port.ts')
+  for (;;) {
+    const first = await freePort()
+    const free = await Promise.all(
+      Array.from({ length: size }, (_, index) => (first + index < 65_536 ? isFree(first + index) : false)),
+    )
+    if (free.every(Boolean)) return first
+  }
+}
