@@ -104,7 +104,7 @@ export interface Refusal {
 
 export type OpenWork =
   | { readonly kind: 'loss'; readonly lossNumber: number; readonly why: 'unreachable' | 'removed' | 'gone'; readonly at: number; /** FAILURE was said with an earlier loss. */ readonly quiet?: boolean | undefined }
-  | { readonly kind: 'return'; readonly lossNumber: number; readonly pagesTaken: number; readonly pages: number }
+  | { readonly kind: 'return'; readonly lossNumber: number; readonly pagesTaken: number; readonly pages: number; /** First of a new timeline: the agent's counts win. */ readonly restored?: boolean | undefined }
 
 /** Wanted state of one task on its agent. Exists from ACCEPT until the terminal update is in custody. */
 export interface Run extends Versioned, WantedTask {
