@@ -1,12 +1,6 @@
 // Containers as the agent process sees them: made, waited for, signalled, destroyed, found again.
-import type {
-  CommandInfo,
-  ContainerID,
-  ContainerInfo,
-  Resource,
-  ResourceStatistics,
-  ValueScalar,
-} from '../protocol/messages.ts'
+import type { CommandInfo, ContainerID, ContainerInfo, Resource, ValueScalar } from '../protocol/messages.ts'
+import type { ContainerUsage } from './containerizer/containerizer.ts'
 import type { ContainerEnd, FoundContainer, LaunchFailure } from './turn.ts'
 
 export interface ContainerOrder {
@@ -45,11 +39,11 @@ export interface Containers {
   signal(containerId: ContainerID, signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
   /** Kills the whole container, also one that is still being made. One that is gone is no error. */
   destroy(containerId: ContainerID): Promise<void>
-  /** Finds the containers of an earlier process of this agent; others it made are destroyed. */
-  recover(
-    containers: readonly { readonly containerId: ContainerID; readonly sandbox: string }[],
-  ): Promise<ReadonlyMap<string, FoundContainer>>
-  usage(containerId: ContainerID): Promise<ResourceStatistics | undefined>
+  /** Drops what is kept of a container that has ended, after its end is on disk elsewhere. */
+  forget(containerId: ContainerID): Promise<void>
+  /** Finds the containers of an earlier process of this agent, by their `value`; others it made are destroyed. */
+  recover(containers: readonly ContainerID[]): Promise<ReadonlyMap<string, FoundContainer>>
+  usage(containerId: ContainerID): Promise<ContainerUsage | undefined>
   /** Runs a command beside a task, with its user and sandbox, and yields its exit code (checks). */
   run(order: {
     readonly beside: ContainerID

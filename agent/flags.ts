@@ -1,0 +1,149 @@
+// The agent's flags, named as Mesos names them where it has them.
+import { hostname } from 'node:os'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseDurationMs } from '../protocol/durations.ts'
+import type { Attribute, Resource } from '../protocol/messages.ts'
+import type { Reconfiguration } from './identity.ts'
+import { parseAttributes, parseResources } from './resource-text.ts'
+
+export interface Flags {
+  readonly master: string
+  readonly workDir: string
+  readonly port: number
+  readonly ip: string
+  readonly hostname: string
+  readonly resources: readonly Resource[]
+  readonly attributes: readonly Attribute[]
+  readonly executorEnvironment: Readonly<Record<string, string>>
+  readonly gcDelayMs: number
+  readonly switchUser: boolean
+  readonly strict: boolean
+  readonly recover: 'reconnect' | 'cleanup'
+  readonly reconfiguration: Reconfiguration
+  readonly instanceId: string | undefined
+  readonly stopTasksOnExit: boolean
+  readonly parentPid: number | undefined
+  /** Every flag with its value as text, for those who ask the agent. */
+  readonly shown: Readonly<Record<string, string>>
+}
+
+/** Reads the command line; a mistake ends the process with a sentence, as does `--help`. */
+export function readFlags(argv: readonly string[]): Flags {
+  const command = new Command()
+    .name('meseta agent start')
+    .description('A Meseta agent: runs the tasks of a cluster on this machine.')
+    .requiredOption('--master <url>', 'control plane, such as http://127.0.0.1:5050')
+    .requiredOption('--work-dir <dir>', 'sandboxes and what the agent must not forget')
+    .option('--port <port>', 'of the agent’s HTTP API; 0 for the last one or any free one', port, 5051)
+    .option('--ip <address>', 'to listen on', '127.0.0.1')
+    .option('--hostname <name>', 'under which others reach this machine', hostname())
+    .option(
+      '--resources <text>',
+      'such as "cpus:4;mem:4096;ports:[31000-32000]"; the rest is detected',
+      resources,
+      [],
+    )
+    .option('--attributes <text>', 'such as "rack:a;ssd:true"', attributes, [])
+    .option(
+      '--executor-environment <json>',
+      'variables of every executor and task, {"NAME":"value"}',
+      environment,
+      {},
+    )
+    .option(
+      '--gc-delay <duration>',
+      'sandboxes are kept at most this long, such as 1weeks',
+      duration,
+      7 * 24 * 3_600_000,
+    )
+    .option('--no-switch-user', 'run everything as the user of the agent')
+    .option('--no-strict', 'skip broken checkpoints instead of refusing to start')
+    .addOption(
+      new Option('--recover <how>', 'what to do with what still runs')
+        .choices(['reconnect', 'cleanup'])
+        .default('reconnect'),
+    )
+    .addOption(
+      new Option('--reconfiguration-policy <policy>', 'how much may have changed since the last start')
+        .choices(['equal', 'additive'])
+        .default('equal'),
+    )
+    .option('--instance-id <id>', 'of the EC2 instance this is')
+    .option('--stop-tasks-on-exit', 'end all tasks on SIGTERM and SIGINT; without it they go on', false)
+    .option('--parent-pid <pid>', 'end everything when this process is gone', whole)
+  command.parse(argv, { from: 'user' })
+  const given = command.opts()
+  const canSwitch = process.getuid?.() === 0
+  return {
+    master: given.master as string,
+    workDir: given.workDir as string,
+    port: given.port as number,
+    ip: given.ip as string,
+    hostname: given.hostname as string,
+    resources: given.resources as Resource[],
+    attributes: given.attributes as Attribute[],
+    executorEnvironment: given.executorEnvironment as Record<string, string>,
+    gcDelayMs: given.gcDelay as number,
+    switchUser: given.switchUser === true && canSwitch,
+    strict: given.strict as boolean,
+    recover: given.recover as 'reconnect' | 'cleanup',
+    reconfiguration: given.reconfigurationPolicy as Reconfiguration,
+    instanceId: given.instanceId as string | undefined,
+    stopTasksOnExit: given.stopTasksOnExit as boolean,
+    parentPid: given.parentPid as number | undefined,
+    shown: Object.fromEntries(
+      Object.entries(given).map(([name, value]) => [
+        name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]),
+    ),
+  }
+}
+
+function whole(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is expected')
+  return value
+}
+
+function port(text: string): number {
+  const value = whole(text)
+  if (value > 65_535) throw new InvalidArgumentError('a port is at most 65535')
+  return value
+}
+
+function resources(text: string): Resource[] {
+  return refusing(() => parseResources(text))
+}
+
+function attributes(text: string): Attribute[] {
+  return refusing(() => parseAttributes(text))
+}
+
+function duration(text: string): number {
+  const ms = parseDurationMs(text)
+  if (ms === undefined || ms < 0)
+    throw new InvalidArgumentError('a duration such as 30mins or 1weeks is expected')
+  return ms
+}
+
+function environment(text: string): Record<string, string> {
+  return refusing(() => {
+    const variables: unknown = JSON.parse(text)
+    if (typeof variables !== 'object' || variables === null || Array.isArray(variables)) {
+      throw new Error('a JSON object of names and values is expected')
+    }
+    for (const [name, value] of Object.entries(variables)) {
+      if (typeof value !== 'string') throw new Error(`the value of ${name} is not a text`)
+    }
+    return variables as Record<string, string>
+  })
+}
+
+function refusing<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
+}

@@ -1,0 +1,71 @@
+// The agent as a process: flags, signals, a log of JSON lines, and one line `ready` when it is registered.
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { systemClock } from '../protocol/clock.ts'
+import { ProcessContainerizer } from './containerizer/process.ts'
+import { isAlive, readStat } from './containerizer/process-table.ts'
+import { chooseShim } from './containerizer/shim.ts'
+import { type Flags, readFlags } from './flags.ts'
+import { jsonLog } from './log.ts'
+import { withDetected } from './resource-text.ts'
+import { type RunningAgent, startAgent } from './start.ts'
+
+/** How often a parent is looked for. */
+const PARENT_LOOK_MS = 250
+
+const log = jsonLog(systemClock.now, (line) => process.stdout.write(`${line}\n`))
+const flags = readFlags(process.argv.slice(2))
+try {
+  await run(flags)
+} catch (error) {
+  log.error('the agent did not start', { error: error instanceof Error ? error.message : String(error) })
+  process.exit(1)
+}
+
+async function run(given: Flags): Promise<void> {
+  const workDir = resolve(given.workDir)
+  mkdirSync(workDir, { recursive: true })
+  const containerizer = new ProcessContainerizer({
+    containersDirectory: join(workDir, 'containers'),
+    shims: chooseShim({ buildDirectory: join(workDir, 'shims') }),
+    clock: systemClock,
+  })
+  const agent = await startAgent({
+    ...given,
+    workDir,
+    resources: withDetected(given.resources, workDir),
+    containerizer,
+    flags: given.shown,
+    log,
+    onEnd: (why, failed) => exit(failed ? 1 : 0, why),
+  })
+  watchSignals(agent, given)
+  if (given.parentPid !== undefined) watchParent(agent, given.parentPid)
+  const agentId = await agent.registered
+  process.stdout.write(`ready ${JSON.stringify({ agentId, port: agent.port })}\n`)
+
+  function exit(status: number, why: string): void {
+    log.info('the agent process ends', { why })
+    process.exit(status)
+  }
+
+  /** SIGTERM leaves the tasks alone, as in Mesos; SIGUSR1 ends them and unregisters. */
+  function watchSignals(running: RunningAgent, { stopTasksOnExit }: Flags): void {
+    const leave = (signal: string) => {
+      const done = stopTasksOnExit ? running.end() : running.stop()
+      void done.then(() => exit(0, signal))
+    }
+    process.on('SIGTERM', () => leave('SIGTERM'))
+    process.on('SIGINT', () => leave('SIGINT'))
+    process.on('SIGUSR1', () => void running.end().then(() => exit(0, 'SIGUSR1')))
+  }
+
+  function watchParent(running: RunningAgent, pid: number): void {
+    const parent = readStat(pid)
+    const look = () => {
+      if (parent !== undefined && isAlive(parent)) systemClock.after(PARENT_LOOK_MS, look)
+      else void running.end().then(() => exit(0, 'the parent process is gone'))
+    }
+    look()
+  }
+}

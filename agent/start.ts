@@ -1,0 +1,346 @@
+// Starts an agent in this process: takes the work directory, recovers what runs, opens its API, registers.
+import { randomUUID } from 'node:crypto'
+import type { RegisterCall } from '../protocol/agent-messages.ts'
+import { type Clock, sleep, systemClock } from '../protocol/clock.ts'
+import { digestOf } from '../protocol/digest.ts'
+import type { AgentInfo, Attribute, Resource } from '../protocol/messages.ts'
+import { type Acting, startActing } from './acting.ts'
+import { noFiles } from './api/no-files.ts'
+import { agentApi } from './api/routes.ts'
+import { listen } from './api/server.ts'
+import { Checkpoint, type Remembered } from './checkpoint.ts'
+import type { Containerizer } from './containerizer/containerizer.ts'
+import { bootId } from './containerizer/process-table.ts'
+import type { ContainerOrder, Containers } from './containers.ts'
+import { type ControlPlane, httpControlPlane } from './control-plane.ts'
+import { isWaitingForExecutors } from './decisions/recovered.ts'
+import { ExecutorStreams } from './executor/streams.ts'
+import { identityProblem, type Reconfiguration } from './identity.ts'
+import { type Link, startLink } from './link.ts'
+import { jsonLog, type Log } from './log.ts'
+import { newPerformer, type Performer } from './performer.ts'
+import { plainContainers } from './plain-containers.ts'
+import { sandboxPath } from './sandboxes.ts'
+import { emptyState, keyOf } from './state.ts'
+import type { Action, Save } from './turn.ts'
+import { lockWorkDir } from './work-dir.ts'
+
+/** How long tasks, executors and their last updates may take when everything ends. */
+const END_TASKS_MS = 15_000
+const END_UPDATES_MS = 3_000
+const LOOK_MS = 25
+
+export interface AgentOptions {
+  /** Of the control plane; not needed when `controlPlane` is given. */
+  readonly master?: string | undefined
+  readonly controlPlane?: ControlPlane | undefined
+  readonly workDir: string
+  readonly ip: string
+  /** 0: the port of the last time, else any free one. */
+  readonly port: number
+  readonly hostname: string
+  readonly resources: readonly Resource[]
+  readonly attributes: readonly Attribute[]
+  readonly executorEnvironment?: Readonly<Record<string, string>> | undefined
+  readonly containerizer: Containerizer
+  /** Brings the files of a command into its sandbox; rejects with a sentence. */
+  readonly fetchFiles?: ((order: ContainerOrder) => Promise<void>) | undefined
+  readonly onSandboxDone?: ((path: string) => void) | undefined
+  readonly switchUser?: boolean | undefined
+  readonly strict?: boolean | undefined
+  readonly reconfiguration?: Reconfiguration | undefined
+  /** `cleanup`: ends everything that still runs instead of taking it over (F37). */
+  readonly recover?: 'reconnect' | 'cleanup' | undefined
+  readonly instanceId?: string | undefined
+  /** As `GET_FLAGS` shows them. */
+  readonly flags?: Readonly<Record<string, string>> | undefined
+  readonly clock?: Clock | undefined
+  readonly log?: Log | undefined
+  readonly random?: (() => number) | undefined
+  /** The process cannot go on: the disk refuses, or the control plane has no place for it. Everything has stopped. */
+  readonly onEnd?: ((why: string, failed: boolean) => void) | undefined
+}
+
+export interface RunningAgent {
+  readonly port: number
+  readonly acting: Acting
+  /** Resolves with the agent's id when its registration was confirmed. */
+  readonly registered: Promise<string>
+  /** Stops this process's part and leaves all tasks running, as Mesos does on SIGTERM. */
+  stop(): Promise<void>
+  /** Ends all tasks and executors, tells the control plane, and stops. */
+  end(): Promise<void>
+}
+
+/** Rejects with a sentence when the work directory is taken, broken or another agent's, or the port is in use. */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const clock = options.clock ?? systemClock
+  const log = options.log ?? jsonLog(clock.now, (line) => console.log(line))
+  const unlock = lockWorkDir(options.workDir)
+  try {
+    return await startLocked(options, clock, log, unlock)
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+async function startLocked(
+  options: AgentOptions,
+  clock: Clock,
+  log: Log,
+  unlock: () => void,
+): Promise<RunningAgent> {
+  const checkpoint = new Checkpoint(options.workDir)
+  const remembered = checkpoint.read(options.strict ?? true)
+  for (const what of remembered.skipped) log.warn('a broken checkpoint is skipped', { what })
+  const rebooted = remembered.bootId !== undefined && remembered.bootId !== bootId()
+  const state = emptyState()
+  const hostInfo = {
+    hostname: options.hostname,
+    resources: options.resources,
+    attributes: options.attributes,
+  }
+  recall(state, remembered, hostInfo, options, rebooted)
+  checkpoint.writeBootId(bootId())
+
+  const random = options.random ?? Math.random
+  const streams = new ExecutorStreams()
+  const containers: Containers = plainContainers({
+    containerizer: options.containerizer,
+    clock,
+    switchUser: options.switchUser ?? process.getuid?.() === 0,
+    fetch: options.fetchFiles ?? noFetcher,
+  })
+  let link: Link | undefined
+  let port = options.port
+  let stopped = false
+  let ending: Promise<void> | undefined
+  const performer: Performer = newPerformer(
+    {
+      clock,
+      log,
+      containers,
+      streams,
+      ip: options.ip,
+      port: () => port,
+      executorEnvironment: options.executorEnvironment ?? {},
+      sandboxOf: (of) => sandboxPath(options.workDir, of),
+      onSandboxDone: options.onSandboxDone ?? (() => {}),
+    },
+    () => acting,
+  )
+  const acting = startActing({
+    clock,
+    state,
+    ip: options.ip,
+    agentInfo,
+    write: (saves: readonly Save[], now) => checkpoint.write(saves, now),
+    act,
+    onFailure: (error) => {
+      log.error('the agent cannot go on; its tasks go on without it', { error: describe(error) })
+      void stop().then(() => options.onEnd?.(describe(error), true))
+    },
+  })
+
+  const ids = [...state.tasks.values(), ...state.executors.values()].map((one) => one.containerId)
+  const found = await containers.recover([...new Map(ids.map((id) => [id.value, id])).values()])
+  const wantedPort = options.port === 0 ? (remembered.info?.port ?? 0) : options.port
+  const startTime = clock.now()
+  const server = await listenAnywhere(wantedPort, options.port)
+  port = server.port
+  checkpoint.writeInfo(agentInfo())
+
+  await acting.submit({ input: 'recovered', containers: found, rebooted })
+  for (const [containerId, container] of found) {
+    if (container.found === 'running') performer.watch(containerOf(containerId))
+    // How it ended is in its task's log by now.
+    else if (container.found === 'ended') void containers.forget(containerOf(containerId)).catch(() => {})
+  }
+  let tellRegistered: (agentId: string) => void = () => {}
+  const registered = new Promise<string>((resolve) => {
+    tellRegistered = resolve
+  })
+  if (options.recover === 'cleanup') await end()
+  else void join_()
+  return { port, acting, registered, stop, end }
+
+  /** Executors get their time to come back before the control plane hears of us. */
+  async function join_(): Promise<void> {
+    while (isWaitingForExecutors(acting) && !stopped) await sleep(clock, LOOK_MS)
+    if (stopped) return
+    const { master } = options
+    const controlPlane = options.controlPlane ?? (master === undefined ? undefined : httpControlPlane(master))
+    if (controlPlane === undefined) throw new Error('An agent needs a control plane: give --master URL')
+    link = startLink({
+      clock,
+      acting,
+      controlPlane,
+      log,
+      random,
+      bootNonce: randomUUID(),
+      about: aboutUs(),
+      onRegistered: (agentId) => {
+        log.info('registered', { agentId, incarnation: state.incarnation })
+        tellRegistered(agentId)
+      },
+      onShutdown: (why) => act({ action: 'end-process', why }),
+    })
+  }
+
+  function aboutUs(): Pick<RegisterCall, 'agentInfo' | 'address' | 'instanceId'> {
+    return {
+      agentInfo: agentInfo(),
+      address: { ip: options.ip, port },
+      ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
+    }
+  }
+
+  function agentInfo(): AgentInfo {
+    return { ...hostInfo, port, ...(state.agentId === undefined ? {} : { id: { value: state.agentId } }) }
+  }
+
+  function act(action: Exclude<Action, { action: 'timer' | 'cancel' }>): void {
+    switch (action.action) {
+      case 'launch-task': {
+        const task = state.tasks.get(action.task)
+        if (task !== undefined) performer.launchTask(task)
+        return
+      }
+      case 'launch-executor': {
+        const executor = state.executors.get(action.executor)
+        if (executor !== undefined) performer.launchExecutor(executor)
+        return
+      }
+      case 'probe': {
+        const task = state.tasks.get(action.task)
+        if (task !== undefined) performer.probe(task, action.probe)
+        return
+      }
+      case 'report':
+        link?.reporter.wake()
+        return
+      case 'call':
+        link?.reporter.call()
+        return
+      case 'sync':
+        link?.sync()
+        return
+      case 'register':
+        link?.registerAgain()
+        return
+      case 'end-process':
+        log.warn('the control plane ends this agent', { why: action.why })
+        void end().then(() => options.onEnd?.(action.why, false))
+        return
+      case 'log':
+        log[action.level](action.text, action.about)
+        return
+      default:
+        performer.perform(action)
+    }
+  }
+
+  async function listenAnywhere(first: number, asked: number): ReturnType<typeof listen> {
+    const handler = agentApi({
+      acting,
+      streams,
+      containers,
+      files: noFiles,
+      agentInfo,
+      ip: options.ip,
+      startTime,
+      clock,
+      log,
+      flags: options.flags ?? {},
+      sandboxOf: (of) => sandboxPath(options.workDir, of),
+    })
+    const at = { host: options.ip, handler, log }
+    if (first === asked) return await listen({ ...at, port: first })
+    // The port of the last time is wished for because executors know it; it is not worth failing for.
+    return await listen({ ...at, port: first }).catch(() => listen({ ...at, port: asked }))
+  }
+
+  function containerOf(value: string): Parameters<Performer['watch']>[0] {
+    return ids.find((id) => id.value === value) ?? { value }
+  }
+
+  async function stop(): Promise<void> {
+    if (stopped) return
+    stopped = true
+    link?.stop()
+    acting.stop()
+    performer.stop()
+    await server.close()
+    options.containerizer.close()
+    unlock()
+  }
+
+  function end(): Promise<void> {
+    ending ??= endNow()
+    return ending
+  }
+
+  async function endNow(): Promise<void> {
+    if (stopped) return
+    await acting.submit({ input: 'end-everything' })
+    const tasksOver = () => state.owners.size === 0 && state.executors.size === 0
+    for (const until = clock.now() + END_TASKS_MS; !tasksOver() && clock.now() < until; ) {
+      await sleep(clock, LOOK_MS)
+    }
+    if (!tasksOver()) {
+      for (const one of [...state.tasks.values(), ...state.executors.values()]) {
+        await containers.destroy(one.containerId).catch(() => {})
+      }
+    }
+    if (link !== undefined && state.agentId !== undefined) {
+      await Promise.race([link.reporter.drained(), sleep(clock, END_UPDATES_MS)])
+      await Promise.race([link.unregister(), sleep(clock, END_UPDATES_MS)])
+    }
+    await stop()
+  }
+}
+
+/** Fills the state from the disk; an agent whose machine changed too much becomes a new one or does not start. */
+function recall(
+  state: ReturnType<typeof emptyState>,
+  remembered: Remembered,
+  hostInfo: AgentInfo,
+  options: AgentOptions,
+  rebooted: boolean,
+): void {
+  const problem =
+    remembered.info === undefined
+      ? undefined
+      : identityProblem(remembered.info, hostInfo, options.reconfiguration ?? 'equal')
+  if (problem !== undefined && !rebooted && remembered.position.agentId !== undefined) {
+    throw new Error(
+      `${problem}. Start it as before, or with --reconfiguration-policy additive, or with another --work-dir`,
+    )
+  }
+  // F32: after a restart of the machine nothing runs, so a changed agent may begin anew under another id.
+  const { agentId, incarnation, applied } = problem === undefined ? remembered.position : NOBODY
+  state.agentId = agentId
+  state.incarnation = incarnation
+  state.applied = applied
+  state.exits = [...remembered.exits]
+  for (const info of remembered.frameworks)
+    if (info.id !== undefined) state.frameworks.set(info.id.value, info)
+  for (const executor of remembered.executors) {
+    state.executors.set(executor.key, { ...executor, connected: false, recovered: false })
+  }
+  for (const task of remembered.tasks) state.tasks.set(keyOf(task.frameworkId, task.taskId), task)
+  state.digest = digestOf(
+    [...state.tasks.values()].map((task) => ({ ...task, launchGeneration: task.launch.launchGeneration })),
+  )
+}
+
+const NOBODY = { agentId: undefined, incarnation: 0, applied: 0 }
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+async function noFetcher(): Promise<void> {
+  throw new Error('this agent cannot fetch files')
+}

@@ -1,0 +1,115 @@
+// An agent in this process over a fake control plane, real containers and a work directory of its own.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ProcessContainerizer } from '../../agent/containerizer/process.ts'
+import { chooseShim } from '../../agent/containerizer/shim.ts'
+import { parseResources } from '../../agent/resource-text.ts'
+import { type AgentOptions, type RunningAgent, startAgent } from '../../agent/start.ts'
+import type { WantedTask } from '../../protocol/agent-messages.ts'
+import { type Clock, systemClock } from '../../protocol/clock.ts'
+import type { FrameworkInfo, TaskInfo } from '../../protocol/messages.ts'
+import { FakeControlPlane } from './control-plane-fake.ts'
+
+export interface World {
+  readonly controlPlane: FakeControlPlane
+  readonly workDir: string
+  agent: RunningAgent
+  /** Stops the agent as kill -9 would: nothing is said or written any more. */
+  restart(overrides?: Partial<AgentOptions>): Promise<void>
+  close(): Promise<void>
+}
+
+const shims = chooseShim({ buildDirectory: join(tmpdir(), 'meseta-test-shims') })
+
+export async function startWorld(overrides: Partial<AgentOptions> = {}): Promise<World> {
+  const workDir = mkdtempSync(join(tmpdir(), 'meseta-agent-'))
+  const controlPlane = new FakeControlPlane()
+  controlPlane.frameworks = [framework()]
+  const start = (more: Partial<AgentOptions>) => start_(workDir, controlPlane, { ...overrides, ...more })
+  const world: World = {
+    controlPlane,
+    workDir,
+    agent: await start({}),
+    async restart(more = {}) {
+      await world.agent.stop()
+      world.agent = await start({ port: world.agent.port, ...more })
+    },
+    async close() {
+      await world.agent.end()
+      rmSync(workDir, { recursive: true, force: true })
+    },
+  }
+  await world.agent.registered
+  await until(() => controlPlane.calls.some((call) => call.type === 'SYNC'))
+  return world
+}
+
+async function start_(
+  workDir: string,
+  controlPlane: FakeControlPlane,
+  overrides: Partial<AgentOptions>,
+): Promise<RunningAgent> {
+  const clock: Clock = overrides.clock ?? systemClock
+  return await startAgent({
+    workDir,
+    controlPlane,
+    ip: '127.0.0.1',
+    port: 0,
+    hostname: 'localhost',
+    resources: parseResources('cpus:4;mem:4096;disk:10240;ports:[31000-31999]'),
+    attributes: [],
+    containerizer: new ProcessContainerizer({
+      containersDirectory: join(workDir, 'containers'),
+      shims,
+      clock,
+    }),
+    log: QUIET,
+    ...overrides,
+  })
+}
+
+const QUIET = { info() {}, warn() {}, error: console.error }
+
+export function framework(id = 'f', more: Partial<FrameworkInfo> = {}): FrameworkInfo {
+  return {
+    id: { value: id },
+    name: id,
+    user: '',
+    checkpoint: true,
+    capabilities: [{ type: 'PARTITION_AWARE' }, { type: 'TASK_KILLING_STATE' }],
+    ...more,
+  }
+}
+
+export function wanted(taskId: string, command: string, more: Partial<TaskInfo> = {}): WantedTask {
+  return {
+    frameworkId: 'f',
+    taskId,
+    wanted: 'run',
+    launchIncarnation: 0,
+    launchGeneration: 0,
+    role: '*',
+    kills: 0,
+    task: {
+      name: taskId,
+      task_id: { value: taskId },
+      agent_id: { value: 'm-S1' },
+      resources: [
+        { name: 'cpus', type: 'SCALAR', scalar: { value: 0.1 } },
+        { name: 'mem', type: 'SCALAR', scalar: { value: 32 } },
+      ],
+      command: { value: command },
+      ...more,
+    },
+  }
+}
+
+/** Waits in real time until something holds. */
+export async function until(holds: () => boolean, ms = 5_000): Promise<void> {
+  const deadline = performance.now() + ms
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${String(holds)}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
