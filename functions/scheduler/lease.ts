@@ -2,7 +2,8 @@
 //
 // Whoever declares the reader dead conditions on the lease's number, so a renewal in between voids the verdict
 // (lease-renewed-before-disconnect).
-import type { Decision } from '../../master/decision.ts'
+import { type Decision, nothing } from '../../master/decision.ts'
+import { workDone } from '../../master/frameworks/lifecycle.ts'
 import type { Framework, Lease } from '../../master/model.ts'
 import type { Settings } from '../../master/settings.ts'
 import { clusterTime } from '../cluster-time.ts'
@@ -20,27 +21,27 @@ export function renewalMs(settings: Settings): number {
 }
 
 /**
- * Takes the lease for a session whose gates are raised. The losses its framework was told of are remembered from
- * session to session; a new framework begins with the next one. Undefined: a newer session was faster.
+ * Takes the lease for a session whose gates are raised, and notes in the same write that they are. The losses its
+ * framework was told of are remembered from session to session; a new framework begins with the next one.
+ * Undefined: a newer session was faster.
  */
 export async function takeLease(
   env: Environment,
-  framework: Framework,
+  session: Pick<Framework, 'frameworkId' | 'epoch'>,
   holder: string,
 ): Promise<Lease | undefined> {
-  const { frameworkId, epoch } = framework
+  const { frameworkId, epoch } = session
   const now = await clusterTime(env)
   return await transact(env, {
     name: 'take lease',
     load: () =>
       env.store.load([
+        { kind: 'framework', ref: { frameworkId } },
         { kind: 'lease', ref: { frameworkId } },
-        { kind: 'gate', ref: { frameworkId, index: 0 } },
         { kind: 'lossHead', ref: {} },
       ]),
-    decide: ([lease, gate, lossHead]): Decision<Lease | undefined> => {
-      if (gate === undefined || gate.epoch !== epoch || gate.removed)
-        return { changes: [], tell: [], answer: undefined }
+    decide: ([framework, lease, lossHead]): Decision<Lease | undefined> => {
+      if (framework?.epoch !== epoch) return nothing(undefined)
       const item: Lease = {
         version: lease?.version ?? 0,
         frameworkId,
@@ -52,10 +53,7 @@ export async function takeLease(
         lossesTold: lease?.lossesTold ?? lossHead?.last ?? 0,
       }
       return {
-        changes: [
-          { do: 'put', kind: 'lease', item, when: { name: 'unchanged' } },
-          { do: 'check', kind: 'gate', item: { frameworkId, index: 0 }, when: { name: 'epoch', epoch } },
-        ],
+        changes: [{ do: 'put', kind: 'lease', item, when: { name: 'unchanged' } }, workDone(framework)],
         tell: [],
         answer: { ...item, version: item.version + 1 },
       }

@@ -162,9 +162,9 @@ function planTask(state: ReaderState, look: Look, { update, word: found }: TaskM
   const word = isVoid ? undefined : found
   const updateIsSaid = update !== undefined && isDue(state, look, update.mail)
   const wordIsSaid = word !== undefined && !wasSaid(state, word.mail)
-  const wordIsLast = update !== undefined && word !== undefined && word.mail.at >= update.mail.at
+  const wordIsLast = isLast(word, update)
   if (update !== undefined) {
-    planStatus(state, look, update, updateIsSaid || (wordIsSaid && !wordIsLast), draft)
+    planStatus(state, look, update, updateIsSaid || (wordIsSaid && isLast(update, word)), draft)
     const due = resendAt(update.mail.at, draft.said.get(update.mail.key)?.at ?? look.now)
     draft.dueAt = Math.min(draft.dueAt ?? due, due)
   }
@@ -176,6 +176,14 @@ function planTask(state: ReaderState, look: Look, { update, word: found }: TaskM
   const mayGo = !isSaid && !wordIsLast && saidBefore !== undefined && isHeard(state, look, saidBefore)
   if (mayGo || word.mail.at < look.now - WORD_KEPT_MS) draft.remove.push(word.mail)
   else draft.wordsWait = true
+}
+
+/** True if `letter` must be read after the other one: it is the later of two that say different things. */
+function isLast(letter: Letter | undefined, other: Letter | undefined): boolean {
+  if (letter === undefined || other === undefined || letter.status.state === other.status.state) return false
+  return rank(letter.mail) < rank(other.mail)
+    ? letter.mail.at > other.mail.at
+    : letter.mail.at >= other.mail.at
 }
 
 function planStatus(

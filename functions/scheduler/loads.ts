@@ -1,0 +1,186 @@
+// What each call reads. "Round" is reads side by side; a call's time is its rounds.
+//
+// Ids that are none (of any length, with slashes) never become keys: what they name does not exist.
+import type { AcknowledgeLoaded } from '../../master/calls/acknowledge.ts'
+import type { DeclineLoaded } from '../../master/calls/decline.ts'
+import type { KillLoaded } from '../../master/calls/kill.ts'
+import type { ReconcileLoaded } from '../../master/calls/reconcile.ts'
+import type { ShutdownLoaded } from '../../master/calls/shutdown.ts'
+import { shardOf } from '../../master/frameworks/shards.ts'
+import type { Framework, Hold, Ledger, Task } from '../../master/model.ts'
+import { isKnown } from '../../master/task-state.ts'
+import { idError } from '../../protocol/ids.ts'
+import type {
+  SchedulerCallAcknowledge,
+  SchedulerCallKill,
+  SchedulerCallMessage,
+  SchedulerCallReconcile,
+  SchedulerCallShutdown,
+} from '../../protocol/messages.ts'
+import type { Environment } from '../environment.ts'
+
+/** One round, one read. */
+export async function loadFramework(
+  env: Environment,
+  frameworkId: string,
+): Promise<{ readonly framework: Framework } | undefined> {
+  const framework = isSound(frameworkId) ? await env.store.get('framework', { frameworkId }) : undefined
+  return framework === undefined ? undefined : { framework }
+}
+
+/**
+ * One round: the framework, and a read per task. The shard of a task needs the framework's number of shards; the
+ * setting is what it was made with, unless the setting changed since: then the tasks are read again.
+ */
+export async function loadWithTasks(
+  env: Environment,
+  frameworkId: string,
+  taskIds: readonly string[],
+): Promise<{ readonly framework: Framework; readonly tasks: readonly (Task | undefined)[] } | undefined> {
+  if (!isSound(frameworkId)) return undefined
+  const ids = [...new Set(taskIds)].filter(isSound)
+  const supposed = { frameworkId, shards: env.settings.shardsPerFramework }
+  const [framework, tasks] = await Promise.all([
+    env.store.get('framework', { frameworkId }),
+    loadTasks(env, supposed, ids),
+  ])
+  if (framework === undefined) return undefined
+  const isRight = framework.shards === supposed.shards
+  return { framework, tasks: isRight ? tasks : await loadTasks(env, framework, ids) }
+}
+
+/** In the order asked. */
+export async function loadTasks(
+  env: Environment,
+  framework: Pick<Framework, 'frameworkId' | 'shards'>,
+  taskIds: readonly string[],
+): Promise<readonly (Task | undefined)[]> {
+  const { frameworkId } = framework
+  if (taskIds.length === 0) return []
+  const refs = taskIds.map((taskId) => ({ frameworkId, taskId, shard: shardOf(framework, taskId) }))
+  return await env.store.getMany('task', refs)
+}
+
+/** Those that exist. */
+export async function loadLedgers(env: Environment, agentIds: readonly string[]): Promise<readonly Ledger[]> {
+  const refs = [...new Set(agentIds)].filter(isSound).map((agentId) => ({ agentId }))
+  if (refs.length === 0) return []
+  return (await env.store.getMany('ledger', refs)).filter((ledger) => ledger !== undefined)
+}
+
+/** One round: the framework and the ledgers of some of the offers' agents. */
+export async function loadDecline(
+  env: Environment,
+  frameworkId: string,
+  agentIds: readonly string[],
+): Promise<DeclineLoaded | undefined> {
+  const [loaded, ledgers] = await Promise.all([loadFramework(env, frameworkId), loadLedgers(env, agentIds)])
+  return loaded === undefined ? undefined : { ...loaded, ledgers }
+}
+
+/** One round: the framework and the task. */
+export async function loadAcknowledge(
+  env: Environment,
+  frameworkId: string,
+  { task_id }: SchedulerCallAcknowledge,
+): Promise<AcknowledgeLoaded | undefined> {
+  const loaded = await loadWithTasks(env, frameworkId, [task_id.value])
+  return loaded === undefined ? undefined : { framework: loaded.framework, task: loaded.tasks[0] }
+}
+
+/** Two rounds: framework and task; ledger and wanted state. A third where large ACCEPTs are under way. */
+export async function loadKill(
+  env: Environment,
+  frameworkId: string,
+  { task_id, agent_id }: SchedulerCallKill,
+): Promise<KillLoaded | undefined> {
+  const loaded = await loadWithTasks(env, frameworkId, [task_id.value])
+  if (loaded === undefined) return undefined
+  const { framework } = loaded
+  const [task] = loaded.tasks
+  const agentId = isKnown(task) ? task.agentId : agent_id?.value
+  if (agentId === undefined || !isSound(agentId) || !isSound(task_id.value)) {
+    return { framework, task, ledger: undefined, run: undefined }
+  }
+  const [ledger, run] = await env.store.load([
+    { kind: 'ledger', ref: { agentId } },
+    { kind: 'run', ref: { agentId, frameworkId, taskId: task_id.value } },
+  ])
+  return { framework, task, ledger, run, holds: await loadHolds(env, framework, [ledger]) }
+}
+
+/** Two rounds: framework and tasks; ledgers. A third where large ACCEPTs are under way. */
+export async function loadReconcile(
+  env: Environment,
+  frameworkId: string,
+  { tasks: asked = [] }: SchedulerCallReconcile,
+): Promise<ReconcileLoaded | undefined> {
+  const loaded = await loadWithTasks(
+    env,
+    frameworkId,
+    asked.map(({ task_id }) => task_id.value),
+  )
+  if (loaded === undefined) return undefined
+  const ledgers = await loadLedgers(env, [
+    ...loaded.tasks.flatMap((task) => (task === undefined ? [] : [task.agentId])),
+    ...asked.flatMap(({ agent_id }) => (agent_id === undefined ? [] : [agent_id.value])),
+  ])
+  return { ...loaded, ledgers, holds: await loadHolds(env, loaded.framework, ledgers) }
+}
+
+/** None is the rule, and then nothing is read. */
+async function loadHolds(
+  env: Environment,
+  { frameworkId }: Framework,
+  ledgers: readonly (Ledger | undefined)[],
+): Promise<readonly Hold[]> {
+  const refs = ledgers.flatMap((ledger) =>
+    ledger === undefined
+      ? []
+      : Object.entries(ledger.holds)
+          .filter(([, held]) => held.frameworkId === frameworkId)
+          .map(([acceptId]) => ({ agentId: ledger.agentId, acceptId })),
+  )
+  if (refs.length === 0) return []
+  return (await env.store.getMany('hold', refs)).filter((hold) => hold !== undefined)
+}
+
+/** One round: the framework and the agent's ledger. */
+export async function loadMessage(
+  env: Environment,
+  frameworkId: string,
+  { agent_id }: SchedulerCallMessage,
+): Promise<{ readonly framework: Framework; readonly ledger: Ledger | undefined } | undefined> {
+  const [loaded, [ledger]] = await Promise.all([
+    loadFramework(env, frameworkId),
+    loadLedgers(env, [agent_id.value]),
+  ])
+  return loaded === undefined ? undefined : { ...loaded, ledger }
+}
+
+/** One round: framework, ledger, executor, and the task that may be a command task's executor. */
+export async function loadShutdown(
+  env: Environment,
+  frameworkId: string,
+  { agent_id, executor_id }: SchedulerCallShutdown,
+): Promise<ShutdownLoaded | undefined> {
+  const agentId = agent_id.value
+  const executorId = executor_id.value
+  if (!isSound(agentId) || !isSound(executorId)) {
+    const loaded = await loadFramework(env, frameworkId)
+    return loaded === undefined ? undefined : { ...loaded, ledger: undefined, executor: undefined }
+  }
+  const [loaded, [ledger, executor, run]] = await Promise.all([
+    loadFramework(env, frameworkId),
+    env.store.load([
+      { kind: 'ledger', ref: { agentId } },
+      { kind: 'executor', ref: { agentId, frameworkId, executorId } },
+      { kind: 'run', ref: { agentId, frameworkId, taskId: executorId } },
+    ]),
+  ])
+  return loaded === undefined ? undefined : { ...loaded, ledger, executor, run }
+}
+
+function isSound(id: string): boolean {
+  return idError(id) === undefined
+}

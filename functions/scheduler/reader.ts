@@ -1,0 +1,294 @@
+// The reader of one framework's mailbox: looks, says what is new, then removes exactly what it said.
+//
+// Walk: before it functions/agents/handler.ts, after it master/calls/acknowledge.ts.
+//
+// It looks at once when the bell rings, often while there is traffic and rarely when there is none; nothing depends
+// on the bell. Whether the stream is still the framework's one is read with every look, so a replaced reader says
+// nothing of the new session.
+
+import type { Change } from '../../master/decision.ts'
+import { STREAM_HEARTBEAT_MS } from '../../master/limits.ts'
+import type { Framework, Lease, Loss, LossHead, Mail } from '../../master/model.ts'
+import { sleep } from '../../protocol/clock.ts'
+import type { SchedulerEvent } from '../../protocol/messages.ts'
+import { all, StoreUnavailable } from '../../store/store.ts'
+import { clusterTime } from '../cluster-time.ts'
+import type { Environment } from '../environment.ts'
+import { frameworkBell } from '../tell.ts'
+import { renewalMs, renewLease } from './lease.ts'
+import { presentOffer } from './present.ts'
+import { emptyState, type Plan, plan, type ReaderState, type Say } from './reader-state.ts'
+import { reconcilePage } from './reconcile-page.ts'
+
+export interface Session {
+  readonly frameworkId: string
+  readonly epoch: number
+  readonly shards: number
+  readonly lease: Lease
+  /** Says one event; false means that the stream is over. */
+  say(event: SchedulerEvent): Promise<boolean>
+  readonly closed: AbortSignal
+}
+
+/**
+ * - `closed`: the peer or the host closed the stream; the framework's session is still ours.
+ * - `taken over`: a newer session of the framework began.
+ * - `removed`: the framework is no more.
+ * - `disconnected`: others declared this session over.
+ */
+export type SessionEnd = 'closed' | 'taken over' | 'removed' | 'disconnected'
+
+/** While there is traffic: the first pause after something was said, growing up to the longest. */
+const BUSY_MS = { first: 100, longest: 1_000 }
+/** After so long without anything to say, looks become rare. */
+const BUSY_FOR_MS = 60_000
+const IDLE_MS = 3_000
+/** A table that is away is asked again after this. */
+const AWAY_MS = 1_000
+/** DynamoDB takes a hundred; one is the check of the lease. */
+const REMOVED_AT_ONCE = 99
+/** Single gets up to this many losses; more are listed. */
+const LOSSES_AT_ONCE = 100
+
+interface Reading {
+  readonly env: Environment
+  readonly session: Session
+  lease: Lease
+  renewAt: number
+  lossesTold: number
+  state: ReaderState
+  wordsWait: boolean
+  /** This function's clock. */
+  lastSaidAt: number
+  pauseMs: number
+}
+
+/** Reads until the session is over, and says how it ended. */
+export async function read(env: Environment, session: Session): Promise<SessionEnd> {
+  const reading: Reading = {
+    env,
+    session,
+    lease: session.lease,
+    renewAt: env.clock.now() + renewalMs(env.settings),
+    lossesTold: session.lease.lossesTold,
+    state: emptyState(session.epoch),
+    wordsWait: false,
+    lastSaidAt: env.clock.now(),
+    pauseMs: BUSY_MS.first,
+  }
+  while (!session.closed.aborted) {
+    // Hung up before the look: a ring during it must not be missed.
+    const bell = hung(reading)
+    const beganAt = env.clock.now()
+    const outcome = await lookSafely(reading)
+    const spentMs = env.clock.now() - beganAt
+    if ('end' in outcome) {
+      bell.takeDown()
+      return outcome.end
+    }
+    await bell.wait(outcome.pauseMs)
+    // A burst of rings must not become a burst of looks: half of the time at most is spent looking.
+    if (bell.hasRung()) await sleep(env.clock, Math.min(spentMs, BUSY_MS.first), session.closed)
+  }
+  return 'closed'
+}
+
+type Outcome = { readonly end: SessionEnd } | { readonly pauseMs: number }
+
+async function lookSafely(reading: Reading): Promise<Outcome> {
+  try {
+    return await look(reading)
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    reading.env.log.warn('mailbox away', { frameworkId: reading.session.frameworkId, error: error.message })
+    return { pauseMs: AWAY_MS }
+  }
+}
+
+/** One look: three reads side by side, then what is new is said, then what was said is removed. */
+async function look(reading: Reading): Promise<Outcome> {
+  const { env, session } = reading
+  const { frameworkId, epoch } = session
+  const [mail, [gate, lease, lossHead], called, now] = await Promise.all([
+    listMail(env, session),
+    env.store.load([
+      { kind: 'gate', ref: { frameworkId, index: 0 } },
+      { kind: 'lease', ref: { frameworkId } },
+      { kind: 'lossHead', ref: {} },
+    ]),
+    reading.wordsWait ? env.store.get('called', { frameworkId }) : undefined,
+    clusterTime(env),
+  ])
+  const isOurs = gate?.epoch === epoch && !gate.removed && lease?.holder === reading.lease.holder
+  if (!isOurs) return { end: await endOf(env, session) }
+
+  const losses = await listLosses(env, lossHead, reading.lossesTold)
+  const made = plan(reading.state, { mail, losses, called, now, skewMs: 2 * env.settings.profile.tickMs })
+  const framework = await frameworkFor(env, session, made.say)
+  if (framework !== undefined && framework.epoch !== epoch) return { end: await endOf(env, session) }
+  for (const say of made.say) {
+    if (!(await said(reading, say, framework))) return { end: 'closed' }
+  }
+  reading.state = made.next
+  reading.wordsWait = made.wordsWait
+  reading.lossesTold = lossHead?.last ?? reading.lossesTold
+  const isStillHeld = (await removeSaid(reading, made.remove)) && (await renewWhenDue(reading, now))
+  if (!isStillHeld) return { end: await endOf(env, session) }
+  return { pauseMs: pauseAfter(reading, made, now) }
+}
+
+async function listMail(env: Environment, { frameworkId, shards }: Session): Promise<Mail[]> {
+  const perShard = await Promise.all(
+    Array.from({ length: shards }, (_, shard) => all(env.store, 'mail', { frameworkId, shard })),
+  )
+  return perShard.flat().map(({ item }) => item)
+}
+
+async function listLosses(
+  env: Environment,
+  head: LossHead | undefined,
+  told: number,
+): Promise<readonly Loss[]> {
+  const last = head?.last ?? told
+  if (last <= told) return []
+  if (last - told <= LOSSES_AT_ONCE) {
+    const refs = Array.from({ length: last - told }, (_, index) => ({ number: told + 1 + index }))
+    return (await env.store.getMany('loss', refs)).filter((loss) => loss !== undefined)
+  }
+  const found = await all(env.store, 'losses', {})
+  return found.map(({ item }) => item).filter(({ number }) => number > told && number <= last)
+}
+
+/** Offers are shaped for the framework as it is now, and said only if the session still stands in its own item. */
+async function frameworkFor(
+  env: Environment,
+  { frameworkId }: Session,
+  say: readonly Say[],
+): Promise<Framework | undefined> {
+  if (say.every((one) => one.say === 'event')) return undefined
+  return await env.store.get('framework', { frameworkId })
+}
+
+async function said(reading: Reading, say: Say, framework: Framework | undefined): Promise<boolean> {
+  const { session } = reading
+  if (say.say === 'event') return await session.say(say.event)
+  if (framework === undefined) return true
+  if (say.say === 'page') return await saidPage(reading, say.mail, framework)
+  const offers = say.offers.map((offer) => presentOffer(offer, framework.info))
+  return await session.say({ type: 'OFFERS', offers: { offers } })
+}
+
+/** One page of an implicit reconciliation: said first, then the mail moves on to the next page or is removed. */
+async function saidPage(reading: Reading, mail: Mail, framework: Framework): Promise<boolean> {
+  const { env, session } = reading
+  const page = await reconcilePage(env, framework, mail)
+  for (const status of page.statuses) {
+    if (!(await session.say({ type: 'UPDATE', update: { status } }))) return false
+  }
+  await env.store.commit([page.change, leaseCheck(reading)], env.ids.uuid())
+  // A page follows a page: the next look comes at once.
+  reading.pauseMs = 0
+  return true
+}
+
+/**
+ * Removes exactly the versions that were said; one that was overwritten meanwhile stays for the next look. False
+ * when the lease is lost: then nothing was removed.
+ */
+async function removeSaid(reading: Reading, mails: readonly Mail[]): Promise<boolean> {
+  for (let start = 0; start < mails.length; start += REMOVED_AT_ONCE) {
+    const changes = mails.slice(start, start + REMOVED_AT_ONCE).map(removal)
+    if (!(await removeSome(reading, changes))) return false
+  }
+  return true
+}
+
+async function removeSome(reading: Reading, changes: readonly Change[]): Promise<boolean> {
+  const { env } = reading
+  let left = changes
+  while (left.length > 0) {
+    const result = await env.store.commit([...left, leaseCheck(reading)], env.ids.uuid())
+    if (result.kind === 'committed') return true
+    if (result.failed.some(({ kind }) => kind === 'lease')) return false
+    const before = left.length
+    left = left.filter((change) => !result.failed.includes(change))
+    if (left.length === before) return true
+  }
+  return true
+}
+
+function removal({ frameworkId, shard, key, tag }: Mail): Change {
+  return { do: 'remove', kind: 'mail', item: { frameworkId, shard, key }, when: { name: 'tag', tag } }
+}
+
+function leaseCheck({ lease, session }: Reading): Change {
+  return {
+    do: 'check',
+    kind: 'lease',
+    item: { frameworkId: session.frameworkId },
+    when: { name: 'held', holder: lease.holder, epoch: lease.epoch },
+  }
+}
+
+async function renewWhenDue(reading: Reading, now: number): Promise<boolean> {
+  const { env } = reading
+  const isDue = env.clock.now() >= reading.renewAt || reading.lossesTold !== reading.lease.lossesTold
+  if (!isDue) return true
+  const renewed = await renewLease(env, reading.lease, reading.lossesTold, now)
+  if (renewed === undefined) return false
+  reading.lease = renewed
+  reading.renewAt = env.clock.now() + renewalMs(env.settings)
+  return true
+}
+
+function pauseAfter(reading: Reading, made: Plan, now: number): number {
+  const { env } = reading
+  const ownNow = env.clock.now()
+  const isBusy = made.say.length > 0 || made.remove.length > 0
+  if (isBusy) reading.lastSaidAt = ownNow
+  const isIdle = ownNow - reading.lastSaidAt > BUSY_FOR_MS
+  const pauseMs = isIdle ? IDLE_MS : isBusy ? Math.min(reading.pauseMs, BUSY_MS.first) : reading.pauseMs
+  reading.pauseMs = Math.min(Math.max(pauseMs, BUSY_MS.first) * 1.5, BUSY_MS.longest)
+  const dueMs = made.dueAt === undefined ? Number.POSITIVE_INFINITY : made.dueAt - now
+  return Math.max(0, Math.min(pauseMs, dueMs, reading.renewAt - ownNow))
+}
+
+/** How a session ended that is not ours any more: its framework's item knows. */
+async function endOf(env: Environment, { frameworkId, epoch }: Session): Promise<SessionEnd> {
+  const framework = await env.store.get('framework', { frameworkId })
+  if (framework === undefined || framework.state === 'removed') return 'removed'
+  return framework.epoch > epoch && framework.state === 'connected' ? 'taken over' : 'disconnected'
+}
+
+interface Bell {
+  /** Until the next ring since the bell was hung, `ms`, or the end of the stream. */
+  wait(ms: number): Promise<void>
+  hasRung(): boolean
+  takeDown(): void
+}
+
+function hung({ env, session }: Reading): Bell {
+  const stop = new AbortController()
+  let isDown = false
+  let hasRung = false
+  const rung = env.bells
+    .wait(frameworkBell(session.frameworkId), STREAM_HEARTBEAT_MS, stop.signal)
+    .then(() => {
+      hasRung = !isDown
+    })
+  const takeDown = () => {
+    isDown = true
+    stop.abort()
+    session.closed.removeEventListener('abort', takeDown)
+  }
+  session.closed.addEventListener('abort', takeDown)
+  if (session.closed.aborted) takeDown()
+  return {
+    async wait(ms) {
+      await Promise.race([rung, sleep(env.clock, ms, stop.signal)])
+      takeDown()
+    },
+    hasRung: () => hasRung,
+    takeDown,
+  }
+}

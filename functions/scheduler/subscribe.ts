@@ -1,0 +1,70 @@
+// SUBSCRIBE: the framework item, then every gate, then the lease, then 200 and the stream.
+//
+// Whatever fails after the checks of the request is an ERROR event on a 200, as in Mesos (W5.1 row 13); only a table
+// that is away is a 503, and the client tries again.
+import { subscribe as decide, type Subscribed } from '../../master/calls/subscribe.ts'
+import type { Framework, Lease } from '../../master/model.ts'
+import { idError } from '../../protocol/ids.ts'
+import type { MediaType } from '../../protocol/media-types.ts'
+import type { SchedulerCall, SchedulerCallSubscribe } from '../../protocol/messages.ts'
+import { contextOf } from '../cluster-time.ts'
+import type { Environment } from '../environment.ts'
+import { type HttpAnswer, text } from '../http/types.ts'
+import { transact } from '../transact.ts'
+import { raiseAll } from './gates.ts'
+import { takeLease } from './lease.ts'
+import { refusedStream, sessionStream } from './sessions.ts'
+
+export interface Subscriber {
+  readonly principal?: string | undefined
+  /** Of the stream. */
+  readonly mediaType: MediaType
+}
+
+/** Begins a session, or says in the stream why not. */
+export async function subscribe(
+  env: Environment,
+  { subscribe: call }: SchedulerCall,
+  { principal, mediaType }: Subscriber,
+): Promise<HttpAnswer> {
+  if (call === undefined)
+    return text(400, "Failed to validate scheduler::Call: Expecting 'subscribe' to be present")
+  const streamId = env.ids.uuid()
+  const head = { status: 200, headers: { 'content-type': mediaType, 'mesos-stream-id': streamId } }
+  const begun = await begin(env, call, { principal, streamId })
+  const body =
+    'message' in begun ? refusedStream(begun.message, mediaType) : sessionStream(env, { ...begun, mediaType })
+  return { ...head, body }
+}
+
+async function begin(
+  env: Environment,
+  call: SchedulerCallSubscribe,
+  who: { readonly principal?: string | undefined; readonly streamId: string },
+): Promise<{ readonly framework: Framework; readonly lease: Lease } | { readonly message: string }> {
+  const decided = await written(env, call, who)
+  if (decided.kind === 'error') return decided
+  const { framework } = decided
+  await raiseAll(env, framework)
+  const lease = await takeLease(env, framework, env.ids.random())
+  return lease === undefined ? { message: 'Framework failed over' } : { framework, lease }
+}
+
+async function written(
+  env: Environment,
+  call: SchedulerCallSubscribe,
+  who: { readonly principal?: string | undefined; readonly streamId: string },
+): Promise<Subscribed> {
+  const context = { ...(await contextOf(env)), ...who }
+  const id = call.framework_info.id?.value ?? ''
+  return await transact(env, {
+    name: 'subscribe',
+    load: async () => ({ framework: await existing(env, id) }),
+    decide: (loaded) => decide(loaded, call, context),
+  })
+}
+
+/** An id that is none is refused by the decision and never becomes a key. */
+async function existing(env: Environment, frameworkId: string): Promise<Framework | undefined> {
+  return idError(frameworkId) === undefined ? await env.store.get('framework', { frameworkId }) : undefined
+}
