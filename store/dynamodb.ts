@@ -14,9 +14,9 @@ import {
 import { type Clock, systemClock } from '../protocol/clock.ts'
 import { assert } from './assert.ts'
 import { readRow, writeKey, writeRow } from './attributes.ts'
-import { type ClientOptions, dynamoClient } from './dynamodb-client.ts'
+import { type ClientOptions, dynamoClient, isOurs } from './dynamodb-client.ts'
 import { expressionOf, tokenOf, transactItem } from './expressions.ts'
-import { NO_TOKEN, removeTokens } from './no-token.ts'
+import { NO_TOKEN } from './no-token.ts'
 import { storeOver } from './over-rows.ts'
 import { NothingProcessed, type Patience, persistently, reasonCodes, type StoreLog } from './retrying.ts'
 import { nameOf, type Row, type RowKey, type Rows, type Step } from './rows.ts'
@@ -46,6 +46,7 @@ export interface DynamoStoreOptions extends ClientOptions {
  */
 export function dynamoStore(options: DynamoStoreOptions): Store {
   const client = options.client ?? dynamoClient(options)
+  assert(isOurs(client), () => 'a client that repeats calls hides its own writes; make it with dynamoClient')
   const patience: Patience = {
     tries: 8,
     budgetMs: 5_000,
@@ -62,7 +63,6 @@ function dynamoRows(
   { tableName, useTransactionTokens }: DynamoStoreOptions,
   patience: Patience,
 ): Rows {
-  if (!useTransactionTokens) removeTokens(client)
   return { read, list, commit }
 
   async function read(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {

@@ -42,6 +42,8 @@ export interface Call {
 export function faulty(client: DynamoDBClient, plan: (call: Call) => Fault | undefined): () => void {
   let number = 0
   const name = 'faults'
+  // What is added from now on shall be met by commands that were sent before.
+  client.config.cacheMiddleware = false
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const operation = String(context.commandName ?? '').replace(/Command$/, '')

@@ -10,7 +10,7 @@ export const NO_TOKEN = 'no-token'
 
 const WRITTEN = Buffer.from(`,"ClientRequestToken":"${NO_TOKEN}"`)
 
-/** Requests of this client that carry `NO_TOKEN` go out without a token. May be called again for the same client. */
+/** Requests of this client that carry `NO_TOKEN` go out without a token. */
 export function removeTokens(client: DynamoDBClient): void {
   client.middlewareStack.add(
     (next) => (args) => {
@@ -21,7 +21,7 @@ export function removeTokens(client: DynamoDBClient): void {
       return next(args)
     },
     // Before the length of the body is counted and the body is signed.
-    { step: 'build', priority: 'high', name: 'removeTransactionToken', override: true },
+    { step: 'build', priority: 'high', name: 'removeTransactionToken' },
   )
 }
 

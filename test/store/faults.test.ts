@@ -458,8 +458,8 @@ describe('the network', () => {
     const { endpoint } = dynamo
     const credentials = { accessKeyId: 'a', secretAccessKey: 'b' }
     const repeating = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials })
-    const wrong = dynamoStore({ client: repeating, tableName: 'nothing', useTransactionTokens: false })
-    await expect(wrong.commit([putTick], token())).rejects.toThrow(/use dynamoClient/)
+    const options = { client: repeating, tableName: 'nothing', useTransactionTokens: false }
+    expect(() => dynamoStore(options)).toThrow(/make it with dynamoClient/)
     repeating.destroy()
   })
 })
