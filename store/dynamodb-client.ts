@@ -7,7 +7,7 @@ export interface ClientOptions {
   readonly endpoint?: string | undefined
   readonly region?: string | undefined
   readonly credentials?: DynamoDBClientConfig['credentials']
-  /** Until the answer begins, ms. */
+  /** Until the answer begins, and between its parts, ms. */
   readonly requestTimeoutMs?: number | undefined
 }
 
@@ -28,6 +28,8 @@ export function dynamoClient(options: ClientOptions): DynamoDBClient {
     requestHandler: {
       connectionTimeout: 1_000,
       requestTimeout: requestTimeoutMs,
+      // An answer that began and does not go on.
+      socketTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
       httpAgent: agent,
       httpsAgent: agent,

@@ -1,8 +1,7 @@
 // The store in memory, for simulations and quick tests: the same bodies, conditions and pages as on DynamoDB.
-import { Buffer } from 'node:buffer'
 import { type Clock, systemClock } from '../protocol/clock.ts'
 import { storeOver } from './over-rows.ts'
-import { type Listing, type Row, type RowKey, type Rows, type Step, sizeOf } from './rows.ts'
+import { byBytes, type Listing, type Row, type RowKey, type Rows, type Step, sizeOf } from './rows.ts'
 import type { Store } from './store.ts'
 
 /** DynamoDB: bytes looked at for one page. */
@@ -77,11 +76,6 @@ class Partition {
     this.#order ??= [...this.#rows.keys()].sort(byBytes)
     return this.#order.flatMap((sk) => this.#rows.get(sk) ?? [])
   }
-}
-
-/** DynamoDB orders text by its UTF-8 bytes, JavaScript by UTF-16 units: they differ beyond the first plane. */
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
 /** Like DynamoDB, a page that ends at its limit names its last key, whether or not more follow. */

@@ -6,7 +6,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { assert } from './assert.ts'
 import { type Rule, ruleOf } from './conditions.ts'
 import { KINDS, keyOf, PARTITIONS, readCursor, readItem, writeCursor, writeItem } from './items.ts'
-import { expired, nameOf, type Row, type Rows, type Step, sizeOf } from './rows.ts'
+import { byBytes, expired, nameOf, type Row, type Rows, type Step, sizeOf } from './rows.ts'
 import type { CommitResult, Found, PartitionKinds, Store } from './store.ts'
 
 /** DynamoDB: an item, and all items of one transaction. */
@@ -40,12 +40,11 @@ export function storeOver(rows: Rows, clock: Clock): Store {
 
     async query(partition, ref, { after, limit, only } = {}) {
       const { pk, kinds } = PARTITIONS[partition]
-      const page = await rows.list({
-        pk: pk(ref),
-        prefix: prefixOf(kinds, only),
-        after: after === undefined ? undefined : readCursor(after),
-        limit,
-      })
+      assert(limit === undefined || limit >= 1, () => `a page of at most ${limit} items`)
+      const prefix = prefixOf(kinds, only)
+      const place = placeIn(prefix, after === undefined ? undefined : readCursor(after))
+      if (place === 'behind') return { found: [] }
+      const page = await rows.list({ pk: pk(ref), prefix, after: place, limit })
       return {
         found: page.rows.flatMap((row) => found(kinds, row, (kind) => itemOf(kind, row))),
         next: page.last === undefined ? undefined : writeCursor(page.last),
@@ -124,6 +123,12 @@ function prefixOf(kinds: Readonly<Record<string, string>>, only: string | undefi
   const prefixes = Object.values(kinds)
   const prefix = only === undefined ? (prefixes.length === 1 ? prefixes[0] : undefined) : kinds[only]
   return prefix === '' ? undefined : prefix
+}
+
+/** DynamoDB refuses to start outside of what is asked for; a place before it is its beginning. */
+function placeIn(prefix: string | undefined, after: string | undefined): string | undefined | 'behind' {
+  if (prefix === undefined || after === undefined || after.startsWith(prefix)) return after
+  return byBytes(after, prefix) < 0 ? undefined : 'behind'
 }
 
 function found<K extends PartitionKinds[keyof PartitionKinds]>(

@@ -54,7 +54,7 @@ export async function persistently<T>(
       return result
     } catch (error) {
       const outlook = outlookOf(error)
-      if (outlook === 'fatal') throw error
+      if (outlook === 'fatal') throw unsure ? stillUnsure(operation, tried, error) : error
       unsure ||= outlook === 'unsure'
       const wait = patience.random() * Math.min(1_000, (outlook === 'contended' ? 5 : 25) * 2 ** tried)
       if (tried >= tries || clock.now() - started + wait > budgetMs)
@@ -62,6 +62,11 @@ export async function persistently<T>(
       await sleep(clock, wait)
     }
   }
+}
+
+/** Reading the evidence of an earlier try failed as well. */
+function stillUnsure(operation: string, tries: number, error: unknown): unknown {
+  return error instanceof StoreUnavailable ? new StoreUnavailable(operation, tries, true, error) : error
 }
 
 /** Nothing of a batch was processed; thrown inside the loop so that it is met like throttling (H5). */

@@ -65,6 +65,11 @@ export function nameOf(key: RowKey): string {
   return `${key.pk}\n${key.sk}`
 }
 
+/** DynamoDB orders text by its UTF-8 bytes, JavaScript by UTF-16 units: they differ beyond the first plane. */
+export function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
 /** Whether a row is over at `nowSeconds`, though the table may keep it for days. */
 export function expired(row: Row, nowSeconds: number): boolean {
   return row.ttl !== undefined && row.ttl < nowSeconds

@@ -431,8 +431,20 @@ describe.each(stores)('%s', (_name, make) => {
       expect(found.every(({ item }) => JSON.stringify(item.body) === JSON.stringify(body))).toBe(true)
     })
 
+    test('of one kind go on from any place of the partition', async () => {
+      await given(put('executor', samples.executor), put('hold', samples.hold), put('run', samples.run))
+      const agent = { agentId: AGENT_ID }
+      const first = await store.query('agent', agent, { limit: 1 })
+      const found = async (only: 'executor' | 'hold' | 'run') =>
+        (await store.query('agent', agent, { after: first.next, only })).found.length
+      expect([await found('executor'), await found('hold'), await found('run')]).toEqual([0, 1, 1])
+      const last = cursorAfter('run', samples.run)
+      expect((await store.query('agent', agent, { after: last, only: 'hold' })).found).toEqual([])
+    })
+
     test('refuse what is no place of a list', async () => {
       await expect(store.query('frameworks', {}, { after: '!' })).rejects.toThrow(/not a place in a list/)
+      await expect(store.query('frameworks', {}, { limit: 0 })).rejects.toThrow(/page of at most 0/)
     })
   })
 

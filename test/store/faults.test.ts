@@ -327,6 +327,7 @@ describe('H4, H6: busy', () => {
     faults(() => ({ fault: 'conflict' }))
     await expect(store.commit([putTick, putGate], token())).rejects.toMatchObject({
       name: 'StoreUnavailable',
+      message: expect.stringMatching(/^TransactWriteItems: the table did not answer within 8 tries/),
       operation,
       tries: 8,
       mayHaveTakenEffect: false,
@@ -429,6 +430,7 @@ describe('the network', () => {
   test('with a server that never answers, or hangs up, or is cut off: thrown, and something may be written', async () => {
     const manners: readonly ((socket: import('node:net').Socket) => void)[] = [
       () => {},
+      (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"It'),
       (socket) => socket.destroy(),
       (socket) =>
         socket.end(
@@ -461,6 +463,39 @@ describe('the network', () => {
     const options = { client: repeating, tableName: 'nothing', useTransactionTokens: false }
     expect(() => dynamoStore(options)).toThrow(/make it with dynamoClient/)
     repeating.destroy()
+  })
+})
+
+describe('H7: reads', () => {
+  test('are consistent, each of them', async () => {
+    const inputs: Call['input'][] = []
+    faulty(client, ({ input }) => {
+      inputs.push(input)
+      return undefined
+    })
+    await store.get('tick', {})
+    await store.query('frameworks', {})
+    await store.getMany('mail', ['a', 'b'].map(mailRef))
+    await store.commit([{ do: 'check', kind: 'tick', item: {}, when: { name: 'absent' } }], token())
+    expect(inputs).toHaveLength(4)
+    for (const input of inputs)
+      expect(input.ConsistentRead ?? JSON.stringify(input).includes('"ConsistentRead":true')).toBe(true)
+  })
+
+  test('of the evidence that fail leave it open whether something was written', async () => {
+    await others.commit([{ do: 'put', kind: 'mail', item: mail('WORD#a'), when: unchanged }], token())
+    faults((call) =>
+      call.operation === 'GetItem' ? { fault: 'throttled' } : call.number === 1 ? lost : undefined,
+    )
+    const changes: readonly Change[] = [
+      { do: 'remove', kind: 'mail', item: mailRef('WORD#a'), when: { name: 'tag', tag: samples.mail.tag } },
+      { do: 'put', kind: 'mail', item: mail('WORD#b'), when: anything },
+    ]
+    await expect(store.commit(changes, token())).rejects.toMatchObject({
+      name: 'StoreUnavailable',
+      operation: 'TransactWriteItems',
+      mayHaveTakenEffect: true,
+    })
   })
 })
 
