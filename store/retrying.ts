@@ -1,5 +1,6 @@
 // Which errors of DynamoDB pass by themselves, and the loop that waits for it: with jitter, within a budget.
 import { type Clock, sleep } from '../protocol/clock.ts'
+import { StoreUnavailable as Unavailable } from './store.ts'
 
 /** A reader of few words; the one of functions/environment.ts fits. */
 export interface StoreLog {
@@ -16,8 +17,8 @@ export interface Patience {
   readonly log?: StoreLog | undefined
 }
 
-/** The table did not answer, or was busy, for longer than the budget; whoever called is repeated later. */
-export class StoreUnavailable extends Error {
+/** The port's error, with what was tried: the table did not answer, or was busy, for longer than the budget. */
+export class StoreUnavailable extends Unavailable {
   readonly operation: string
   readonly tries: number
   /** Whether a try whose answer was lost may have written, or may still write. */
@@ -25,7 +26,6 @@ export class StoreUnavailable extends Error {
 
   constructor(operation: string, tries: number, mayHaveTakenEffect: boolean, cause: unknown) {
     super(`${operation}: the table did not answer within ${tries} tries (${nameOfError(cause)})`, { cause })
-    this.name = 'StoreUnavailable'
     this.operation = operation
     this.tries = tries
     this.mayHaveTakenEffect = mayHaveTakenEffect
