@@ -6,10 +6,9 @@ import { ProcessContainerizer } from '../../agent/containerizer/process.ts'
 import { chooseShim } from '../../agent/containerizer/shim.ts'
 import { parseResources } from '../../agent/resource-text.ts'
 import { type AgentOptions, type RunningAgent, startAgent } from '../../agent/start.ts'
-import type { WantedTask } from '../../protocol/agent-messages.ts'
 import { type Clock, systemClock } from '../../protocol/clock.ts'
-import type { FrameworkInfo, TaskInfo } from '../../protocol/messages.ts'
 import { FakeControlPlane } from './control-plane-fake.ts'
+import { framework } from './tasks.ts'
 
 export interface World {
   readonly controlPlane: FakeControlPlane
@@ -70,40 +69,6 @@ async function start_(
 }
 
 const QUIET = { info() {}, warn() {}, error: console.error }
-
-export function framework(id = 'f', more: Partial<FrameworkInfo> = {}): FrameworkInfo {
-  return {
-    id: { value: id },
-    name: id,
-    user: '',
-    checkpoint: true,
-    capabilities: [{ type: 'PARTITION_AWARE' }, { type: 'TASK_KILLING_STATE' }],
-    ...more,
-  }
-}
-
-export function wanted(taskId: string, command: string, more: Partial<TaskInfo> = {}): WantedTask {
-  return {
-    frameworkId: 'f',
-    taskId,
-    wanted: 'run',
-    launchIncarnation: 0,
-    launchGeneration: 0,
-    role: '*',
-    kills: 0,
-    task: {
-      name: taskId,
-      task_id: { value: taskId },
-      agent_id: { value: 'm-S1' },
-      resources: [
-        { name: 'cpus', type: 'SCALAR', scalar: { value: 0.1 } },
-        { name: 'mem', type: 'SCALAR', scalar: { value: 32 } },
-      ],
-      command: { value: command },
-      ...more,
-    },
-  }
-}
 
 /** Waits in real time until something holds. */
 export async function until(holds: () => boolean, ms = 5_000): Promise<void> {

@@ -1,6 +1,7 @@
 // Command tasks end to end: real processes under an agent in this process.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startWorld, until, type World, wanted } from './agent-process.ts'
+import { startWorld, until, type World } from './agent-process.ts'
+import { wanted } from './tasks.ts'
 
 let world: World
 beforeAll(async () => {
