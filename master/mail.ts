@@ -14,8 +14,8 @@ type MailContext = Pick<Context, 'now' | 'newId'>
 /** A word about a task: an update without uuid, said once (at most a day old), replaced by the next word. */
 export function wordMail(framework: Framework, status: TaskStatus, context: MailContext): Change {
   const taskId = status.task_id.value
-  // An id that is no id (C84) can be of any length and must not become a key.
-  const isSound = idError(taskId) === undefined
+  // An id that is no id (C84) can be of any length, or no Unicode, and must not become a key.
+  const isSound = idError(taskId) === undefined && taskId.isWellFormed()
   const key = isSound ? `WORD#${taskId}` : `NOTICE#${context.newId()}`
   return put({ framework, key, spreadBy: isSound ? taskId : key, body: { kind: 'word', status } }, context)
 }
