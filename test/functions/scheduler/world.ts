@@ -14,6 +14,7 @@ import type { MediaType } from '../../../protocol/media-types.ts'
 import type { SchedulerCall, SchedulerEvent } from '../../../protocol/messages.ts'
 import { RecordDecoder } from '../../../protocol/recordio.ts'
 import { memoryStore } from '../../../store/memory.ts'
+import { type Store, StoreUnavailable } from '../../../store/store.ts'
 import { type MovedClock, movedClock } from '../../moved-clock.ts'
 
 export interface World {
@@ -22,6 +23,8 @@ export interface World {
   readonly logged: { readonly event: string; readonly fields: unknown }[]
   readonly url: string
   readonly port: number
+  /** From now on the table does not answer, or answers again. */
+  setAway(isAway: boolean): void
   close(): Promise<void>
 }
 
@@ -31,8 +34,9 @@ export async function startWorld(
   const clock = movedClock()
   const logged: { event: string; fields: unknown }[] = []
   const record = (event: string, fields?: unknown) => void logged.push({ event, fields })
+  const outage = { isAway: false }
   const env: Environment = {
-    store: memoryStore({ clock }),
+    store: withOutage(memoryStore({ clock }), outage),
     queues: memoryQueues(clock),
     clock,
     ids: randomIds,
@@ -52,11 +56,23 @@ export async function startWorld(
     logged,
     url: `http://127.0.0.1:${server.port}/api/v1/scheduler`,
     port: server.port,
+    setAway(isAway) {
+      outage.isAway = isAway
+    },
     async close() {
       await server.close()
       clock.stop()
     },
   }
+}
+
+function withOutage(store: Store, outage: { readonly isAway: boolean }): Store {
+  return new Proxy(store, {
+    get(target, name, receiver) {
+      if (outage.isAway) return () => Promise.reject(new StoreUnavailable('the table is away'))
+      return Reflect.get(target, name, receiver)
+    },
+  })
 }
 
 const JSON_TYPE: MediaType = 'application/json'
