@@ -12,7 +12,7 @@
 import type { RegisterCall } from '../../protocol/agent-messages.ts'
 import { EMPTY_DIGEST } from '../../protocol/digest.ts'
 import { spread } from '../../protocol/hash.ts'
-import { firstOf, nextNumber } from '../../protocol/numbering.ts'
+import { firstOf, nextNumber, timelineOf } from '../../protocol/numbering.ts'
 import { canonical, contains, isEmpty, unallocate } from '../../protocol/resources.ts'
 import { used } from '../accounting.ts'
 import type { Context } from '../context.ts'
@@ -58,10 +58,15 @@ export function register(
   if (moved !== undefined) return shutdown(moved)
   if (ledger.openWork?.kind === 'loss') return nothing({ outcome: 'finish-loss' })
   const isSameBoot = ledger.bootNonce === call.bootNonce
-  const isLost = ledger.life === 'unreachable' || ledger.life === 'removed'
-  if (isSameBoot && !isLost) return again(ledger, call)
+  if (isSameBoot && !isToReturn(ledger, context)) return again(ledger, call)
   if (call.page > 0) return nothing({ outcome: 'not-yet' })
   return back(loaded, ledger, call, context)
+}
+
+/** Lost, or of a timeline that a restore has ended (restore-turns-numbers-back): its list is taken over anew. */
+function isToReturn(ledger: Ledger, { cluster }: Context): boolean {
+  if (ledger.life === 'unreachable' || ledger.life === 'removed') return true
+  return timelineOf(ledger.incarnation) < cluster.timeline
 }
 
 /** F16: the same work directory on another machine is another agent. */
@@ -105,7 +110,7 @@ function first(loaded: RegisterLoaded, call: RegisterCall, context: Context): De
     deactivated: false,
     beatShard: beatShardOf(agentId, settings),
     indexShard: indexShardOf(agentId, settings),
-    ...(brings ? { openWork: returnWork(0, call) } : {}),
+    ...(brings ? { openWork: returnWork({ lossNumber: 0, restored: true }, call) } : {}),
   }
   return {
     changes: [put(ledger), putEntry(loaded, ledger, call, context)],
@@ -131,6 +136,7 @@ function back(
   } = kept ? { ledger: before, mail: [], tell: [] } : withdraw(before, loaded.frameworks, context)
   const nothingToTake =
     isActive && before.digest === EMPTY_DIGEST && !listsAnything(call) && isEmptySums(before)
+  const restored = timelineOf(before.incarnation) < context.cluster.timeline
   const { openWork: _, ...bare } = emptied
   const ledger: Ledger = {
     ...bare,
@@ -140,7 +146,7 @@ function back(
     total,
     sums: isActive ? before.sums : sumsOf(call),
     heardAt: heardAt(loaded, context),
-    ...(nothingToTake ? {} : { openWork: returnWork(before.lossNumber, call) }),
+    ...(nothingToTake ? {} : { openWork: returnWork({ lossNumber: before.lossNumber, restored }, call) }),
   }
   const allocate: Tell[] = nothingToTake ? [{ tell: 'allocator' }] : []
   return {
@@ -155,8 +161,11 @@ function heardAt({ beats }: RegisterLoaded, context: Context): number {
   return Math.max(beats?.canary.stamp ?? 0, context.now)
 }
 
-function returnWork(lossNumber: number, call: RegisterCall): OpenWork {
-  return { kind: 'return', lossNumber, pagesTaken: 0, pages: call.pages }
+function returnWork(
+  { lossNumber, restored }: { readonly lossNumber: number; readonly restored: boolean },
+  { pages }: RegisterCall,
+): OpenWork {
+  return { kind: 'return', lossNumber, pagesTaken: 0, pages, ...(restored ? { restored } : {}) }
 }
 
 function listsAnything(call: RegisterCall): boolean {

@@ -108,7 +108,7 @@ function takeReport(taking: Taking): Change[] {
 
 function takeTask(task: Task, { report, owner, piece, context }: Taking): Change[] {
   const isBack = task.standing === 'lost' || task.version === 0
-  const counted = recount(task, report)
+  const counted = recount(task, report, piece.ledger)
   if (!isBack) {
     // The agent merely restarted: nothing happened to the task, or its updates will say what.
     return counted === task ? [] : [putTask(counted)]
@@ -133,13 +133,18 @@ function takeTask(task: Task, { report, owner, piece, context }: Taking): Change
 }
 
 /**
- * After a restore of the table the agent may be further than the task's item: it says so by sending the task's info.
- * What it handed in before the restore is over; only an end that is still waiting comes again (F73).
+ * After a restore of the table the agent may be further than the task's item. What it handed in before is over; only
+ * an end that is still waiting comes again (F73).
  */
-function recount(task: Task, report: TaskReport): Task {
-  if (report.info === undefined) return task
-  const handedIn = isTerminal(report.state) ? report.lastUpdate - 1 : report.lastUpdate
-  return handedIn > task.lastUpdate ? { ...task, lastUpdate: handedIn } : task
+function recount(task: Task, report: TaskReport, ledger: Ledger): Task {
+  const isRestored = ledger.openWork?.kind === 'return' && ledger.openWork.restored === true
+  if (!isRestored && report.info === undefined) return task
+  const lastUpdate = handedIn(report)
+  return lastUpdate > task.lastUpdate ? { ...task, lastUpdate } : task
+}
+
+function handedIn({ state, lastUpdate }: TaskReport): number {
+  return isTerminal(state) ? Math.max(0, lastUpdate - 1) : lastUpdate
 }
 
 /** The RUN item of a listed task, charged as the agent says; made anew where there is none. */
@@ -181,7 +186,6 @@ function infoOf(report: TaskReport, ledger: Ledger): TaskInfo {
 function recoveredTask({ report, owner, piece, context }: Taking): Task {
   const info = infoOf(report, piece.ledger)
   const { name, resources, labels, discovery, container, health_check, kill_policy, limits } = info
-  const handedIn = isTerminal(report.state) ? Math.max(0, report.lastUpdate - 1) : report.lastUpdate
   return {
     version: 0,
     frameworkId: report.frameworkId,
@@ -210,7 +214,7 @@ function recoveredTask({ report, owner, piece, context }: Taking): Task {
       limits,
     },
     role: report.role,
-    lastUpdate: handedIn,
+    lastUpdate: handedIn(report),
     custody: [],
     standing: 'live',
     createdAt: context.now,

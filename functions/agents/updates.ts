@@ -1,0 +1,118 @@
+// UPDATES: what happened to tasks and executors goes into custody; after the answer the machine may burn.
+import { executorKey, passMessages, takeExits } from '../../master/agents/executor-exit.ts'
+import { takeUpdates } from '../../master/agents/status-update.ts'
+import { taskKey } from '../../master/agents/work.ts'
+import { type Decision, nothing } from '../../master/decision.ts'
+import type { Ledger, Run } from '../../master/model.ts'
+import type { UpdateResult, UpdatesAnswer, UpdatesCall } from '../../protocol/agent-messages.ts'
+import { contextOf } from '../cluster-time.ts'
+import type { Environment } from '../environment.ts'
+import { transact } from '../transact.ts'
+import { loadFrameworks, loadTasks, present } from './load.ts'
+import { passOnAsBeat, type Refusal, refusal } from './standing.ts'
+
+type Taken =
+  | Refusal
+  | { readonly kind: 'taken'; readonly results: readonly UpdateResult[]; readonly generation: number }
+
+export async function takeCallUpdates(env: Environment, call: UpdatesCall): Promise<UpdatesAnswer> {
+  const ledger = await env.store.get('ledger', { agentId: call.agentId })
+  const refused = refusal(ledger, call)
+  if (refused !== undefined || ledger === undefined) return refused ?? { kind: 'register-again' }
+  await passOnAsBeat(env, ledger)
+  const taken = await take(env, call)
+  if (taken.kind !== 'taken') return taken
+  await takeAllExits(env, call)
+  await passAllMessages(env, call)
+  return { kind: 'answered', results: taken.results, generation: taken.generation }
+}
+
+async function take(env: Environment, call: UpdatesCall): Promise<Taken> {
+  const context = await contextOf(env)
+  return await transact(env, {
+    name: 'take updates',
+    load: () => load(env, call),
+    decide: (loaded): Decision<Taken> => {
+      const refused = refusal(loaded.ledger, call)
+      const { ledger } = loaded
+      if (refused !== undefined || ledger === undefined) return nothing(refused ?? { kind: 'register-again' })
+      const decision = takeUpdates({ ...loaded, ledger }, call.updates, context)
+      const { generation } = ledger
+      return { ...decision, answer: { kind: 'taken', results: decision.answer, generation } }
+    },
+  })
+}
+
+async function load(env: Environment, { agentId, updates }: UpdatesCall) {
+  const names = [...new Map(updates.map((update) => [taskKey(update), update])).values()]
+  const [ledger, runs, frameworks] = await Promise.all([
+    env.store.get('ledger', { agentId }),
+    env.store.getMany(
+      'run',
+      names.map(({ frameworkId, taskId }) => ({ agentId, frameworkId, taskId })),
+    ),
+    loadFrameworks(
+      env,
+      names.map(({ frameworkId }) => frameworkId),
+    ),
+  ])
+  return {
+    ledger,
+    runs: new Map(present(runs).map((run: Run) => [taskKey(run), run])),
+    tasks: await loadTasks(env, names, frameworks),
+    frameworks,
+  }
+}
+
+async function takeAllExits(env: Environment, { agentId, incarnation, exits }: UpdatesCall): Promise<void> {
+  const context = await contextOf(env)
+  for (let from = 0; from < exits.length; ) {
+    const some = exits.slice(from, from + EXITS_PER_TRANSACTION)
+    from += await transact(env, {
+      name: 'take exits',
+      load: async () => {
+        const [ledger, executors, frameworks] = await Promise.all([
+          env.store.get('ledger', { agentId }),
+          env.store.getMany(
+            'executor',
+            some.map(({ frameworkId, executorId }) => ({ agentId, frameworkId, executorId })),
+          ),
+          loadFrameworks(
+            env,
+            some.map(({ frameworkId }) => frameworkId),
+          ),
+        ])
+        return {
+          ledger,
+          executors: new Map(present(executors).map((one) => [executorKey(one), one])),
+          frameworks,
+        }
+      },
+      decide: ({ ledger, ...loaded }) =>
+        ledger === undefined || refusal(ledger, { agentId, incarnation }) !== undefined
+          ? nothing(some.length)
+          : takeExits({ ledger: ledger satisfies Ledger, ...loaded }, some, context),
+    })
+  }
+}
+
+const EXITS_PER_TRANSACTION = 45
+
+async function passAllMessages(env: Environment, { agentId, messages }: UpdatesCall): Promise<void> {
+  if (messages.length === 0) return
+  const frameworks = await loadFrameworks(
+    env,
+    messages.map(({ frameworkId }) => frameworkId),
+  )
+  const context = await contextOf(env)
+  for (let from = 0; from < messages.length; ) {
+    const some = messages.slice(from, from + MESSAGES_PER_TRANSACTION)
+    from += await transact(env, {
+      name: 'pass messages',
+      load: async () => frameworks,
+      decide: (loaded) => passMessages(agentId, loaded, some, context),
+    })
+  }
+}
+
+const MESSAGES_PER_TRANSACTION = 90
