@@ -5,6 +5,7 @@
 //
 // Neighbours with something else in common follow on a line of their own. A list that does not fit is left as it is.
 import type { Resource, ValueRange, ValueType } from '../protocol/messages.ts'
+import { readBody, writeBody } from './body.ts'
 
 type Resources = readonly Resource[]
 
@@ -18,7 +19,6 @@ export function packResources(resources: Resources): string | Resources {
     const amount = amountOf(resource)
     if (amount === undefined || !PLAIN_WORD.test(resource.name)) return resources
     const rest = restOf(resource)
-    if (rest === undefined) return resources
     if (text === '') text = `${resource.name}:${amount}`
     else if (rest === common) text += `;${resource.name}:${amount}`
     else text += `${common === '' ? '' : `|${common}`}\n${resource.name}:${amount}`
@@ -37,9 +37,9 @@ export function unpackResources(packed: string | Resources): Resources {
     const amounts = bar < 0 ? line : line.slice(0, bar)
     for (const amount of amounts.split(';')) {
       // Parsed for each, so that no two resources share an object.
-      resources.push(
-        bar < 0 ? readAmount(amount) : { ...readAmount(amount), ...JSON.parse(line.slice(bar + 1)) },
-      )
+      const resource = readAmount(amount)
+      if (bar >= 0) Object.assign(resource, readBody(line.slice(bar + 1)))
+      resources.push(resource)
     }
   }
   return resources
@@ -67,8 +67,8 @@ function amountOf({ type, scalar, ranges, set }: Resource): string | undefined {
   }
 }
 
-/** JSON of the other fields, '' if there are none; undefined if JSON cannot carry them. */
-function restOf(resource: Resource): string | undefined {
+/** Text of the other fields, '' if there are none. */
+function restOf(resource: Resource): string {
   let others: Record<string, unknown> | undefined
   // The keys of an interface are strings; which ones, the type does not say at run time.
   for (const key of Object.keys(resource) as (keyof Resource)[]) {
@@ -77,13 +77,7 @@ function restOf(resource: Resource): string | undefined {
     others ??= {}
     others[key] = resource[key]
   }
-  if (others === undefined) return ''
-  try {
-    const text = JSON.stringify(others)
-    return text.includes('null') || text.includes('\\u0000') ? undefined : text
-  } catch {
-    return undefined
-  }
+  return others === undefined ? '' : writeBody(others)
 }
 
 /** A message with a field we do not know is not shortened: the field would be lost. */

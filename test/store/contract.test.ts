@@ -431,6 +431,17 @@ describe.each(stores)('%s', (_name, make) => {
       expect(found.every(({ item }) => JSON.stringify(item.body) === JSON.stringify(body))).toBe(true)
     })
 
+    test('see what came and went since the last one', async () => {
+      const keys = async () =>
+        (await all(store, 'mail', { frameworkId: FRAMEWORK_ID, shard: 0 })).map(({ item }) => item.key)
+      await given(put('mail', mail('WORD#b')))
+      expect(await keys()).toEqual(['WORD#b'])
+      await given(put('mail', mail('WORD#a')), put('mail', mail('WORD#b'), anything))
+      expect(await keys()).toEqual(['WORD#a', 'WORD#b'])
+      await given({ do: 'remove', kind: 'mail', item: mailRef('WORD#b'), when: anything })
+      expect(await keys()).toEqual(['WORD#a'])
+    })
+
     test('of one kind go on from any place of the partition', async () => {
       await given(put('executor', samples.executor), put('hold', samples.hold), put('run', samples.run))
       const agent = { agentId: AGENT_ID }

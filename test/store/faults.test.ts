@@ -8,6 +8,7 @@ import type { Mail } from '../../master/model.ts'
 import { dynamoStore } from '../../store/dynamodb.ts'
 import { dynamoClient } from '../../store/dynamodb-client.ts'
 import { type Call, type Fault, faulty, firstly } from '../../store/faulty.ts'
+import { cursorAfter } from '../../store/items.ts'
 import { outlookOf, StoreUnavailable } from '../../store/retrying.ts'
 import type { Store } from '../../store/store.ts'
 import { createTable } from '../../store/table.ts'
@@ -496,6 +497,24 @@ describe('H7: reads', () => {
       operation: 'TransactWriteItems',
       mayHaveTakenEffect: true,
     })
+  })
+})
+
+describe('queries of one kind', () => {
+  test('never start outside of it, which DynamoDB refuses and the emulator does not', async () => {
+    const inputs: Call['input'][] = []
+    faulty(client, ({ input }) => {
+      inputs.push(input)
+      return undefined
+    })
+    const agent = { agentId: 'a' }
+    const ledger = cursorAfter('ledger', agent)
+    expect(await store.query('agent', agent, { after: ledger, only: 'hold' })).toEqual({ found: [] })
+    expect(inputs).toEqual([])
+    await store.query('agent', agent, { after: ledger, only: 'run' })
+    expect(inputs[0]).not.toHaveProperty('ExclusiveStartKey')
+    await store.query('agent', agent, { after: ledger })
+    expect(inputs[1]).toMatchObject({ ExclusiveStartKey: { pk: { S: 'AGENT#a' }, sk: { S: 'LEDGER' } } })
   })
 })
 

@@ -84,6 +84,12 @@ describe('keys', () => {
     )
   })
 
+  test('an id that looks like the written form of another is another', () => {
+    const sk = (taskId: string) => keyOf('task', { frameworkId: 'f', shard: 0, taskId }).sk
+    expect(sk('a/b')).toBe('TASK#a%2Fb')
+    expect(sk('a%2Fb')).toBe('TASK#a%252Fb')
+  })
+
   test('of losses sort like their numbers', () => {
     const safe = fc.maxSafeNat()
     const sk = (number: number) => keyOf('loss', { number }).sk
@@ -205,6 +211,14 @@ describe('resource lists', () => {
       { name: 'ports', type: 'RANGES' },
       { name: 'gpus', type: 'SET', set: { item: [] } },
       { name: 'gpus', type: 'SET', set: { item: ['a b'] } },
+      // A field of a later release, and one that JSON cannot carry.
+      { name: 'ports', type: 'RANGES', ranges: { range: [], later: 1 } as object },
+      {
+        name: 'cpus',
+        type: 'SCALAR',
+        scalar: { value: 1 },
+        ...{ later: [Number.POSITIVE_INFINITY, 5n, '\u0000'] },
+      },
       { name: 'a:b', type: 'SCALAR', scalar: { value: 1 } },
       { name: 'cpus', type: 'SCALAR', scalar: { value: Number.POSITIVE_INFINITY } },
       { name: 'cpus', type: 'SCALAR', scalar: { value: 1e300 } },
