@@ -26,6 +26,8 @@ const MIN_GZIP_BYTES = 1024
 const HEADERS_TIMEOUT_MS = 60_000
 /** A whole request must be there after this: 4 MB over a slow line. */
 const REQUEST_TIMEOUT_MS = 5 * 60_000
+/** A silent connection is probed by TCP after this: a machine that went without a word is noticed. */
+const PROBE_MS = 30_000
 /** A stream whose peer takes nothing for so long, though bytes wait for it, is given up. */
 const STALLED_MS = 60_000
 /** How long `close` lets streams end at a record and requests be answered. */
@@ -51,6 +53,7 @@ export async function listen(options: {
     {
       noDelay: true,
       keepAlive: true,
+      keepAliveInitialDelay: PROBE_MS,
       keepAliveTimeout: 0,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,

@@ -1,5 +1,6 @@
 // The end of a session, however it is noticed: a closed socket, a piece of ours that ended, a lease that ran out.
 
+import type { Context } from '../../master/context.ts'
 import { nothing } from '../../master/decision.ts'
 import {
   type DisconnectReason,
@@ -18,6 +19,9 @@ import { finishRemoval } from './removal.ts'
 
 /** Pieces of a removal that are done at once; the detector does the rest. */
 const PIECES_AT_ONCE = 16
+
+/** A living reader has this long after an outage of ours, also where ticks are dense. */
+const MIN_CHANCE_MS = 2_000
 
 /**
  * Ends the session of this epoch, if it is still the framework's; a framework without failover timeout is removed at
@@ -64,7 +68,8 @@ export function isLapsed(
   if (framework.state !== 'connected') return false
   const subscribedAt = framework.reregisteredAt ?? framework.registeredAt
   const until = lease?.epoch === framework.epoch ? lease.expiresAt : subscribedAt + leaseMs(settings)
-  return tick.at >= Math.max(until, tick.unbrokenSince) + 2 * settings.profile.tickMs
+  const chanceMs = Math.max(2 * settings.profile.tickMs, MIN_CHANCE_MS)
+  return tick.at >= Math.max(until, tick.unbrokenSince) + chanceMs
 }
 
 /** For the detector: ends the session if nobody reads for it. */
@@ -87,14 +92,31 @@ export async function removeIfDue(env: Environment, frameworkId: string): Promis
   const context = await contextOf(env)
   const removed = await transact(env, {
     name: 'remove framework',
-    load: () => env.store.get('framework', { frameworkId }),
-    decide: (framework) =>
-      framework === undefined || !isDue(framework, context.now)
+    load: () =>
+      env.store.load([
+        { kind: 'framework', ref: { frameworkId } },
+        { kind: 'tick', ref: {} },
+      ]),
+    decide: ([framework, tick]) =>
+      framework === undefined || !isDue(framework, context.now) || !hadItsChance(framework, tick, context)
         ? nothing('not due' as const)
         : remove(framework, context),
   })
   if (removed === 'removed') await afterRemoval(env, frameworkId)
   return removed === 'removed'
+}
+
+/**
+ * While nobody could have heard it, a framework could not return: after an outage of ours it has the grace of a stream,
+ * or its whole time if that is shorter, once more.
+ */
+function hadItsChance(
+  { disconnectedAt = 0, removeAt = 0 }: Framework,
+  tick: Pick<Tick, 'unbrokenSince'> | undefined,
+  { now, settings }: Context,
+): boolean {
+  const heardSince = Math.max(disconnectedAt, tick?.unbrokenSince ?? 0)
+  return now - heardSince >= Math.min(removeAt - disconnectedAt, settings.streamGraceMs)
 }
 
 /** What follows the removal of a framework: its gates at once, a good part of its tasks, the rest with the ticks. */

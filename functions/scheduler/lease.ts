@@ -61,14 +61,71 @@ export async function takeLease(
   })
 }
 
-/** Renews; undefined when the lease is not this holder's any more. */
-export async function renewLease(
+/** Who holds the lease of an open stream. */
+export interface LeaseKeeper {
+  readonly holder: string
+  isHeld(): boolean
+  /** Renews at once, because the place in LOSSES moved on; false when the lease is another's. */
+  renew(): Promise<boolean>
+  stop(): void
+}
+
+/**
+ * Keeps renewing until stopped or lost, apart from what the reader does: a client that reads slowly, or a mailbox that
+ * is long, must not end the session. While the table is away it tries again each tick.
+ */
+export function keepLease(
   env: Environment,
-  lease: Lease,
-  lossesTold: number,
-  now: number,
-): Promise<Lease | undefined> {
+  taken: Lease,
+  options: { readonly lossesTold: () => number; readonly onLost: () => void },
+): LeaseKeeper {
+  let lease: Lease | undefined = taken
+  let isStopped = false
+  let renewing: Promise<boolean> = Promise.resolve(true)
+  let cancel = env.clock.after(renewalMs(env.settings), inTime)
+
+  return {
+    holder: taken.holder,
+    isHeld: () => lease !== undefined,
+    renew: once,
+    stop() {
+      isStopped = true
+      cancel()
+    },
+  }
+
+  function inTime(): void {
+    once().then(
+      () => again(renewalMs(env.settings)),
+      (error: unknown) => {
+        env.log.warn('lease not renewed', { frameworkId: taken.frameworkId, error: String(error) })
+        again(env.settings.profile.tickMs)
+      },
+    )
+  }
+
+  function again(ms: number): void {
+    if (!isStopped && lease !== undefined) cancel = env.clock.after(ms, inTime)
+  }
+
+  /** One renewal after the other: each writes the whole item. */
+  function once(): Promise<boolean> {
+    renewing = renewing.then(renewal, renewal)
+    return renewing
+  }
+
+  async function renewal(): Promise<boolean> {
+    if (lease === undefined || isStopped) return lease !== undefined
+    lease = await renewed(env, lease, options.lossesTold())
+    if (lease === undefined) options.onLost()
+    return lease !== undefined
+  }
+}
+
+/** Undefined when the lease is not this holder's any more. */
+async function renewed(env: Environment, lease: Lease, lossesTold: number): Promise<Lease | undefined> {
   const { holder, epoch } = lease
+  const now = await clusterTime(env)
   const item: Lease = {
     ...lease,
     number: lease.number + 1,

@@ -15,7 +15,7 @@ import { all, StoreUnavailable } from '../../store/store.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { frameworkBell } from '../tell.ts'
-import { renewalMs, renewLease } from './lease.ts'
+import { keepLease, type LeaseKeeper } from './lease.ts'
 import { presentOffer } from './present.ts'
 import { emptyState, type Plan, plan, type ReaderState, type Say } from './reader-state.ts'
 import { reconcilePage } from './reconcile-page.ts'
@@ -53,8 +53,7 @@ const LOSSES_AT_ONCE = 100
 interface Reading {
   readonly env: Environment
   readonly session: Session
-  lease: Lease
-  renewAt: number
+  readonly keeper: LeaseKeeper
   lossesTold: number
   state: ReaderState
   wordsWait: boolean
@@ -65,17 +64,30 @@ interface Reading {
 
 /** Reads until the session is over, and says how it ended. */
 export async function read(env: Environment, session: Session): Promise<SessionEnd> {
+  const keeper = keepLease(env, session.lease, {
+    lossesTold: () => reading.lossesTold,
+    // The look that follows finds out what became of the session.
+    onLost: () => env.bells.ring(frameworkBell(session.frameworkId)),
+  })
   const reading: Reading = {
     env,
     session,
-    lease: session.lease,
-    renewAt: env.clock.now() + renewalMs(env.settings),
+    keeper,
     lossesTold: session.lease.lossesTold,
     state: emptyState(session.epoch),
     wordsWait: false,
     lastSaidAt: env.clock.now(),
     pauseMs: BUSY_MS.first,
   }
+  try {
+    return await lookUntilOver(reading)
+  } finally {
+    keeper.stop()
+  }
+}
+
+async function lookUntilOver(reading: Reading): Promise<SessionEnd> {
+  const { env, session } = reading
   while (!session.closed.aborted) {
     // Hung up before the look: a ring during it must not be missed.
     const bell = hung(reading)
@@ -101,7 +113,7 @@ async function lookSafely(reading: Reading): Promise<Outcome> {
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     reading.env.log.warn('mailbox away', { frameworkId: reading.session.frameworkId, error: error.message })
-    return { pauseMs: AWAY_MS }
+    return { pauseMs: Math.min(AWAY_MS, reading.env.settings.profile.tickMs) }
   }
 }
 
@@ -119,7 +131,7 @@ async function look(reading: Reading): Promise<Outcome> {
     reading.wordsWait ? env.store.get('called', { frameworkId }) : undefined,
     clusterTime(env),
   ])
-  const isOurs = gate?.epoch === epoch && !gate.removed && lease?.holder === reading.lease.holder
+  const isOurs = gate?.epoch === epoch && !gate.removed && lease?.holder === reading.keeper.holder
   if (!isOurs) return { end: await endOf(env, session) }
 
   const losses = await listLosses(env, lossHead, reading.lossesTold)
@@ -131,8 +143,7 @@ async function look(reading: Reading): Promise<Outcome> {
   }
   reading.state = made.next
   reading.wordsWait = made.wordsWait
-  reading.lossesTold = lossHead?.last ?? reading.lossesTold
-  const isStillHeld = (await removeSaid(reading, made.remove)) && (await renewWhenDue(reading, now))
+  const isStillHeld = (await removeSaid(reading, made.remove)) && (await noteLosses(reading, lossHead))
   if (!isStillHeld) return { end: await endOf(env, session) }
   return { pauseMs: pauseAfter(reading, made, now) }
 }
@@ -221,24 +232,16 @@ function removal({ frameworkId, shard, key, tag }: Mail): Change {
   return { do: 'remove', kind: 'mail', item: { frameworkId, shard, key }, when: { name: 'tag', tag } }
 }
 
-function leaseCheck({ lease, session }: Reading): Change {
-  return {
-    do: 'check',
-    kind: 'lease',
-    item: { frameworkId: session.frameworkId },
-    when: { name: 'held', holder: lease.holder, epoch: lease.epoch },
-  }
+function leaseCheck({ keeper, session: { frameworkId, epoch } }: Reading): Change {
+  const when = { name: 'held', holder: keeper.holder, epoch } as const
+  return { do: 'check', kind: 'lease', item: { frameworkId }, when }
 }
 
-async function renewWhenDue(reading: Reading, now: number): Promise<boolean> {
-  const { env } = reading
-  const isDue = env.clock.now() >= reading.renewAt || reading.lossesTold !== reading.lease.lossesTold
-  if (!isDue) return true
-  const renewed = await renewLease(env, reading.lease, reading.lossesTold, now)
-  if (renewed === undefined) return false
-  reading.lease = renewed
-  reading.renewAt = env.clock.now() + renewalMs(env.settings)
-  return true
+/** The place in LOSSES is written at once, so that the next session does not say them again. */
+async function noteLosses(reading: Reading, head: LossHead | undefined): Promise<boolean> {
+  if (head === undefined || head.last === reading.lossesTold) return true
+  reading.lossesTold = head.last
+  return await reading.keeper.renew()
 }
 
 function pauseAfter(reading: Reading, made: Plan, now: number): number {
@@ -250,7 +253,7 @@ function pauseAfter(reading: Reading, made: Plan, now: number): number {
   const pauseMs = isIdle ? IDLE_MS : isBusy ? Math.min(reading.pauseMs, BUSY_MS.first) : reading.pauseMs
   reading.pauseMs = Math.min(Math.max(pauseMs, BUSY_MS.first) * 1.5, BUSY_MS.longest)
   const dueMs = made.dueAt === undefined ? Number.POSITIVE_INFINITY : made.dueAt - now
-  return Math.max(0, Math.min(pauseMs, dueMs, reading.renewAt - ownNow))
+  return Math.max(0, Math.min(pauseMs, dueMs))
 }
 
 /** How a session ended that is not ours any more: its framework's item knows. */

@@ -288,6 +288,24 @@ describe('disconnect and removal', () => {
     expect((await stored(id)).state).toBe('connected')
   })
 
+  test('C52 after an outage of ours a framework has its chance to return once more', async () => {
+    const stream = await connected({ info: { failover_timeout: 60 } })
+    const id = stream.frameworkId()
+    stream.close()
+    await expect.poll(async () => (await stored(id)).state).toBe('disconnected')
+    await world.clock.advance(61_000, { stepMs: 20_000 })
+    const tick = { version: 0, number: 1, removalTokens: 0 }
+    const now = world.clock.now()
+    const item = { ...tick, at: now, unbrokenSince: now }
+    await world.env.store.commit([{ do: 'put', kind: 'tick', item, when: { name: 'absent' } }], 't')
+    await world.clock.advance(1_100)
+    expect(await removeIfDue(world.env, id)).toBe(false)
+    const later = { ...item, version: 1, at: now + 10_000 }
+    await world.env.store.commit([{ do: 'put', kind: 'tick', item: later, when: { name: 'anything' } }], 'u')
+    await world.clock.advance(10_000)
+    expect(await removeIfDue(world.env, id)).toBe(true)
+  })
+
   test('a lease nobody renews ends the session, and its reader finds out', async () => {
     const stream = await connected({ info: { failover_timeout: 60 } })
     const id = stream.frameworkId()
