@@ -1,0 +1,124 @@
+// `POST /api/v1/meseta`: what Mesos does not have, as JSON with a type and a body named after it (R17).
+import { type KillLoaded, kill } from '../../master/calls/kill.ts'
+import { nothing } from '../../master/decision.ts'
+import { decodeJsonValue } from '../../protocol/codec.ts'
+import { idError } from '../../protocol/ids.ts'
+import { contextOf } from '../cluster-time.ts'
+import type { Environment } from '../environment.ts'
+import { type Handler, type HttpAnswer, json, text } from '../http/types.ts'
+import { nameOf } from '../ports/consume.ts'
+import type { DeadLetter, DeadLetters } from '../ports/dead-letters.ts'
+import { loadKill } from '../scheduler/loads.ts'
+import { transact } from '../transact.ts'
+
+interface Extras {
+  readonly env: Environment
+  readonly deadLetters: DeadLetters
+}
+
+type Body = Readonly<Record<string, unknown>>
+type Call = (extras: Extras, body: Body) => Promise<HttpAnswer> | HttpAnswer
+
+/** Letters listed, or sent again, by one call. */
+const MAX_LETTERS = 100
+
+const calls: ReadonlyMap<string, Call> = new Map<string, Call>([
+  ['LIST_DEAD_LETTERS', listLetters],
+  ['SHOW_DEAD_LETTER', showLetter],
+  ['REDRIVE_DEAD_LETTERS', redriveLetters],
+  ['KILL_TASK', killTask],
+  [
+    'EVENTS',
+    () => text(501, 'Events by long poll are not implemented; SUBSCRIBE on /api/v1/scheduler streams them'),
+  ],
+])
+
+export function mesetaHandler(extras: Extras): Handler {
+  return async (request) => {
+    if (request.headers['content-type']?.split(';')[0]?.trim() !== 'application/json') {
+      return text(415, "'Content-Type' must be application/json")
+    }
+    const call = parsed(request.body)
+    if (call === undefined) return text(400, 'The body must be a JSON object')
+    const { type } = call
+    if (typeof type !== 'string') return text(400, "The field 'type' must be there and name a call")
+    const answer = calls.get(type)
+    if (answer === undefined)
+      return text(501, `There is no such call here; there are ${[...calls.keys()].join(', ')}`)
+    const body = call[type.toLowerCase()] ?? {}
+    if (!isObject(body)) return text(400, `The field '${type.toLowerCase()}' must be an object`)
+    return await answer(extras, body)
+  }
+}
+
+async function listLetters({ deadLetters }: Extras): Promise<HttpAnswer> {
+  const letters = await deadLetters.list(MAX_LETTERS)
+  return json(200, { type: 'LIST_DEAD_LETTERS', dead_letters: letters.map(letterOf) })
+}
+
+async function showLetter({ deadLetters }: Extras, { id }: Body): Promise<HttpAnswer> {
+  const letter = typeof id === 'string' ? await deadLetters.show(id) : undefined
+  if (letter === undefined) return text(404, 'There is no dead letter with this id')
+  return json(200, { type: 'SHOW_DEAD_LETTER', dead_letter: { ...letterOf(letter), body: letter.body } })
+}
+
+/** Without an id all that are listed. */
+async function redriveLetters({ deadLetters }: Extras, { id }: Body): Promise<HttpAnswer> {
+  const ids = typeof id === 'string' ? [id] : (await deadLetters.list(MAX_LETTERS)).map((letter) => letter.id)
+  let redriven = 0
+  for (const each of ids) if (await deadLetters.redrive(each)) redriven++
+  if (redriven === 0 && id !== undefined) return text(404, 'There is no dead letter with this id')
+  return json(200, { type: 'REDRIVE_DEAD_LETTERS', redriven })
+}
+
+function letterOf({ id, queue, sentAt, parkedAt, receiveCount }: DeadLetter): Body {
+  return {
+    id,
+    queue: nameOf(queue),
+    sent_at: new Date(sentAt).toISOString(),
+    parked_at: new Date(parkedAt).toISOString(),
+    receives: receiveCount,
+  }
+}
+
+/** An operator's KILL: what the framework's own would do. 404 for a task that is not there (any more). */
+async function killTask({ env }: Extras, body: Body): Promise<HttpAnswer> {
+  const frameworkId = decodeJsonValue('mesos.v1.FrameworkID', body.framework_id ?? {})
+  const call = decodeJsonValue('mesos.v1.scheduler.Call.Kill', body)
+  if (!frameworkId.ok || idError(frameworkId.message.value) !== undefined) {
+    return text(400, "The field 'framework_id' must be an id")
+  }
+  if (!call.ok) return text(400, call.error)
+  const context = await contextOf(env)
+  const answer = await transact(env, {
+    name: 'operator kill',
+    load: () => loadKill(env, frameworkId.message.value, call.message),
+    decide: (loaded) =>
+      isThere(loaded) ? kill(loaded, call.message, context) : nothing({ status: 404 } as const),
+  })
+  if (answer.status === 404) return text(404, 'There is no task with this id that has not ended')
+  return json(200, { type: 'KILL_TASK' })
+}
+
+function isThere(loaded: KillLoaded | undefined): loaded is KillLoaded {
+  const { framework, task } = loaded ?? {}
+  return (
+    framework !== undefined &&
+    framework.state !== 'removed' &&
+    task !== undefined &&
+    task.standing !== 'finished'
+  )
+}
+
+function parsed(bytes: Uint8Array): Body | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString())
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Body {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
