@@ -34,6 +34,8 @@ export interface ClusterOptions {
   readonly attributes?: string
   /** `memory` where a test is about everything but the table. */
   readonly store?: 'emulator' | 'memory'
+  /** Puts something between the functions and the table: counts, faults. */
+  readonly wrapStore?: (store: Store) => Store
 }
 
 /** One agent of the cluster, with the ways it can be hurt. */
@@ -74,9 +76,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     options.store === 'memory'
       ? { store: memoryStore({ clock }), stop: async () => {} }
       : await emulatedTable(clock)
+  const store = options.wrapStore?.(table.store) ?? table.store
   const queues = memoryQueues(clock)
   const controlPlane = await startControlPlane({
-    store: table.store,
+    store,
     queues,
     clock,
     settings: localSettings(options.profile ?? 'default', options.settings),
@@ -89,7 +92,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   const cluster: TestCluster = {
     url,
     clock,
-    store: table.store,
+    store,
     queues,
     controlPlane,
     agents,

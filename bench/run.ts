@@ -1,0 +1,171 @@
+// `npm run bench [-- --write]`: latency, throughput and cost of the control plane on this machine, as ratios to what
+// the table's emulator can do in the same run.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { startLiveCluster } from '../test/live/cluster.ts'
+import { ROOT } from '../test/vitest.ts'
+import { measureCounts } from './counts.ts'
+import { format, markdown, type Row, spreadOf } from './figures.ts'
+import { JobRunner } from './jobs.ts'
+import { startMockAgents } from './mock-agents.ts'
+import { measureNomad } from './nomad.ts'
+import { placeBurst } from './placing.ts'
+import { measureRawTable, type RawRates } from './raw-table.ts'
+
+const JOBS = 200
+const SINGLE_RUNS = 60
+
+const rows: Row[] = []
+const loadBefore = loadavg()[0] ?? 0
+say('the table alone')
+const raw = await measureRawTable()
+rows.push({ name: 'emulator: 4-item transactions, one at a time', unit: '/s', value: raw.sequential })
+rows.push({ name: 'emulator: the same, 16 in flight', unit: '/s', value: raw.sixteen })
+
+await withAgents()
+await withMockAgents(raw)
+say('counting calls and write units')
+rows.push(...(await measureCounts()))
+rows.push(...(await measureNomad(JOBS, say)))
+
+const text = report()
+console.log(`\n${text}`)
+if (process.argv.includes('--write')) {
+  const file = join(ROOT, 'bench', 'README.md')
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : '# Numbers\n'
+  const kept = before.split('<!-- figures')[0]?.trimEnd()
+  writeFileSync(file, `${kept}\n\n<!-- figures: written by \`npm run bench -- --write\` -->\n\n${text}\n`)
+  console.log('bench/README.md written')
+}
+
+/** Real agents that run real processes. */
+async function withAgents(): Promise<void> {
+  const cluster = await startLiveCluster({ agents: 3 })
+  try {
+    const runner = await JobRunner.start(cluster.url)
+    const folder = join(cluster.dataDir, 'started')
+    mkdirSync(folder)
+    say('warming up')
+    await burst(runner, 'warm', 60)
+    say('one task at a time')
+    const started: number[] = []
+    const running: number[] = []
+    for (let index = 0; index < SINGLE_RUNS; index++) {
+      const file = join(folder, String(index))
+      const epoch = Date.now()
+      const { runningMs } = await runner.run(`single-${index}`, `date +%s%N > ${file}`)
+      started.push(Number(BigInt(readFileSync(file, 'utf8').trim()) / 1_000n) / 1_000 - epoch)
+      running.push(runningMs)
+    }
+    rows.push({
+      name: 'submit → process started',
+      unit: 'ms',
+      spread: spreadOf(started),
+      wanted: '≤ 100',
+      peers: 'Nomad 122–157',
+    })
+    rows.push({
+      name: 'submit → RUNNING seen by the framework',
+      unit: 'ms',
+      spread: spreadOf(running),
+      wanted: '≤ 150',
+      peers: 'Mesos 160 p50, 201 max; Nomad 750–800',
+    })
+    say(`${JOBS} jobs of /bin/true`)
+    const four = await submitters(runner, 'four', JOBS, 4)
+    const all = await burst(runner, 'burst', JOBS)
+    const peers = 'Mesos 4–7; Nomad 12–28; Slurm 48–54'
+    rows.push({
+      name: `${JOBS} jobs of /bin/true, 4 submitters`,
+      unit: '/s',
+      value: four,
+      wanted: '≥ 60',
+      ratio: ratioTo(four, raw),
+      peers,
+    })
+    rows.push({
+      name: `${JOBS} jobs of /bin/true, all at once`,
+      unit: '/s',
+      value: all,
+      wanted: '≥ 60',
+      ratio: ratioTo(all, raw),
+      peers,
+    })
+    await runner.stop()
+  } finally {
+    await cluster.stop()
+  }
+}
+
+/** Agents that run nothing: what the control plane alone can place. */
+async function withMockAgents(rates: RawRates): Promise<void> {
+  const cluster = await startLiveCluster({ agents: 0 })
+  try {
+    const mocks = await startMockAgents(cluster.url, 16)
+    say(`placing ${JOBS} mock tasks`)
+    await placeBurst(cluster.url, 60, 1)
+    for (const perAccept of [1, 30]) {
+      const rate = await placeBurst(cluster.url, JOBS, perAccept)
+      const name = `${JOBS} mock tasks placed, ${perAccept === 1 ? 'one ACCEPT per task' : 'thirty per ACCEPT'}`
+      rows.push({
+        name,
+        unit: '/s',
+        value: rate,
+        wanted: '≥ 600',
+        ratio: ratioTo(rate, rates),
+        peers: 'Nomad 647',
+      })
+    }
+    mocks.stop()
+  } finally {
+    await cluster.stop()
+  }
+}
+
+/** Each submitter waits for its job before the next one; jobs a second. */
+async function submitters(runner: JobRunner, name: string, jobs: number, width: number): Promise<number> {
+  let next = 0
+  const started = performance.now()
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (next < jobs) await runner.run(`${name}-${next++}`, '/bin/true')
+    }),
+  )
+  return (jobs / (performance.now() - started)) * 1_000
+}
+
+async function burst(runner: JobRunner, name: string, jobs: number): Promise<number> {
+  const started = performance.now()
+  await Promise.all(Array.from({ length: jobs }, (_, index) => runner.run(`${name}-${index}`, '/bin/true')))
+  return (jobs / (performance.now() - started)) * 1_000
+}
+
+function ratioTo(rate: number, { sixteen }: RawRates): string {
+  return `${format(rate / sixteen)} of 16 in flight`
+}
+
+function report(): string {
+  const [cpu] = cpus()
+  const machine = `${cpus().length} × ${cpu?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux, load ${format(loadBefore)} before and ${format(loadavg()[0] ?? 0)} after`
+  const versions = `Node ${process.versions.node}, dynoxide 1.2.1, commit ${commit()}`
+  return [
+    `Measured ${new Date().toISOString().slice(0, 10)} on ${machine}; ${versions}.`,
+    'Peers: recorded in `peers.json` on another day and machine, unless a row says that it was measured in this run.',
+    '',
+    markdown(rows),
+  ].join('\n')
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`bench: ${text} …\n`)
+}
