@@ -29,9 +29,9 @@ export function free(ledger: Ledger, isVoid: (offer: LedgerOffer) => boolean = (
   return subtract(ledger.total, used({ ...ledger, offers: Object.fromEntries(offers) }))
 }
 
-/** What is charged to a framework in a role. */
+/** What is charged to a framework in a role, without allocation. */
 export function chargedTo(ledger: Ledger, { frameworkId, role }: Payer): Resources {
-  return ledger.sums[frameworkId]?.[role] ?? []
+  return unallocate(ledger.sums[frameworkId]?.[role] ?? [])
 }
 
 /** Charges free resources to a task or executor. @throws AssertionError when they are not free: only a bug can ask */

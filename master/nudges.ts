@@ -4,7 +4,7 @@ import type { FrameworkInfo } from '../protocol/messages.ts'
 import type { Tell } from './decision.ts'
 import { MAX_NUDGE_BYTES } from './limits.ts'
 import type { Ledger, Run } from './model.ts'
-import { sizeOf } from './validation/same.ts'
+import { holdsBigint, sizeOf } from './validation/same.ts'
 
 export interface WantedChanges {
   readonly runs?: readonly Run[]
@@ -30,7 +30,8 @@ export function tellChanges(
     frameworks,
     endExecutors,
   }
-  const fits = sizeOf(nudge) <= MAX_NUDGE_BYTES
+  // Integers beyond 2^53 are no plain JSON either; calls and their answers carry them exactly (C18).
+  const fits = sizeOf(nudge) <= MAX_NUDGE_BYTES && !holdsBigint(nudge)
   return [{ tell: 'agent', agentId: ledger.agentId, nudge: fits ? nudge : { kind: 'sync' } }]
 }
 

@@ -8,6 +8,7 @@ import type {
   OperationStatus,
   Resource,
   TaskInfo,
+  TaskState,
   TaskStatus,
   TaskStatusReason,
 } from '../../protocol/messages.ts'
@@ -18,7 +19,7 @@ import type { Context } from '../context.ts'
 import { shardOf } from '../frameworks/shards.ts'
 import { LAUNCH_ANSWER_MS } from '../limits.ts'
 import type { AgentEntry, Executor, Framework, Ledger, Resources, Run, Task } from '../model.ts'
-import { isKnown, isTerminal } from '../task-state.ts'
+import { isKnown } from '../task-state.ts'
 import { withType } from '../validation/checks.ts'
 import { groupError } from '../validation/group.ts'
 import { launchTaskError, type TaskPlace } from '../validation/task.ts'
@@ -155,8 +156,11 @@ function placeOf({ ground, draft }: Bench): TaskPlace {
 /** An id is free again when its task is over and acknowledged, or was lost for good with another agent (C81). */
 function holdsId(task: Task | undefined, agentId: string): boolean {
   if (!isKnown(task)) return false
-  return !(task.standing === 'lost' && isTerminal(task.mesos.state) && task.agentId !== agentId)
+  const isLostForGood = task.standing === 'lost' && lostForGood.has(task.mesos.state)
+  return !isLostForGood || task.agentId === agentId
 }
+
+const lostForGood: ReadonlySet<TaskState> = new Set(['TASK_LOST', 'TASK_GONE_BY_OPERATOR'])
 
 /** Tasks and, if it does not run there yet, their executor come into being together. */
 function start(

@@ -31,25 +31,24 @@ export function acknowledge(
     return nothing(ACCEPTED)
   }
   const isOver = next === undefined && isTerminal(head.status.state)
+  // Of a task out of reach nothing more is said: what waits is said again after its return (resend-after-unreachable).
+  const isSaid = next !== undefined && task.standing === 'live'
   // Resends of the next one are counted from the moment it became the head.
   const item: Task = {
     ...task,
     custody: next === undefined ? [] : [{ ...next, at: context.now }, ...rest],
-    mesos:
-      next === undefined
-        ? task.mesos
-        : { ...task.mesos, status_update_state: next.status.state, status_update_uuid: next.uuid },
+    mesos: isSaid
+      ? { ...task.mesos, status_update_state: next.status.state, status_update_uuid: next.uuid }
+      : task.mesos,
     ...(isOver ? { standing: 'finished', ttl: Math.ceil((context.now + FINISHED_TASK_KEPT_MS) / 1000) } : {}),
   }
   return {
     changes: [
       gateCheck(framework, task.agentId),
       { do: 'put', kind: 'task', item, when: { name: 'unchanged' } },
-      next === undefined
-        ? removeUpdateMail(framework, task.taskId)
-        : updateMail(framework, task.taskId, next, context),
+      isSaid ? updateMail(framework, task.taskId, next, context) : removeUpdateMail(framework, task.taskId),
     ],
-    tell: next === undefined ? [] : [{ tell: 'framework', frameworkId: framework.frameworkId }],
+    tell: isSaid ? [{ tell: 'framework', frameworkId: framework.frameworkId }] : [],
     answer: ACCEPTED,
   }
 }

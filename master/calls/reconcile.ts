@@ -128,11 +128,10 @@ function statusOf(
   framework: Framework,
   context: Pick<Context, 'now'>,
 ): TaskStatus {
-  const { mesos, custody } = task
+  const { mesos } = task
   const visible = visibleState(task, ledger, framework)
-  // Last forwarded is the head of custody, or with nothing waiting what was acknowledged last (C109).
-  const forwarded = custody[0]?.status.state ?? mesos.status_update_state ?? mesos.state
-  const state = visible === mesos.state ? forwarded : visible
+  const isOwn = task.standing === 'live' && visible === mesos.state
+  const state = isOwn ? forwarded(task) : visible
   const statuses = mesos.statuses ?? []
   const last = statuses.findLast((status) => status.state === state) ?? statuses.at(-1)
   return {
@@ -147,6 +146,14 @@ function statusOf(
     ...(last?.container_status === undefined ? {} : { container_status: last.container_status }),
     ...unreachableTime(state, ledger, context),
   }
+}
+
+/**
+ * What the framework was told last: the head of custody, or with nothing waiting there the newest status, which may be
+ * a word of ours (C109). The newest state may be ahead of it; it comes with its own update.
+ */
+function forwarded({ custody, mesos }: Task): TaskState {
+  return custody[0]?.status.state ?? mesos.statuses?.at(-1)?.state ?? mesos.state
 }
 
 function answer(

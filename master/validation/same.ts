@@ -19,6 +19,13 @@ export function sizeOf(message: unknown): number {
   return Object.entries(message).reduce((sum, [name, value]) => sum + name.length + 4 + sizeOf(value), 2)
 }
 
+/** True if a message has an integer beyond 2^53 anywhere. */
+export function holdsBigint(message: unknown): boolean {
+  if (typeof message === 'bigint') return true
+  if (Array.isArray(message)) return message.some(holdsBigint)
+  return isMessage(message) && Object.values(message).some(holdsBigint)
+}
+
 function isMessage(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

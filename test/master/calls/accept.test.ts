@@ -261,6 +261,15 @@ describe('operations, one after the other', () => {
       false,
     ],
     ['an unreachable one', newTask('t1', { standing: 'lost' }), false],
+    [
+      'one that was lost for good on another agent',
+      newTask('t1', {
+        standing: 'lost',
+        agentId: `${CLUSTER}-S9`,
+        mesos: { ...newTask('t1').mesos, state: 'TASK_GONE_BY_OPERATOR' },
+      }),
+      true,
+    ],
     ['one that is over and acknowledged', newTask('t1', { standing: 'finished', version: 9 }), true],
   ])('C81: the id of %s', (_, existing, isFree) => {
     const decision = accept(
@@ -294,6 +303,14 @@ describe('operations, one after the other', () => {
     const decision = decide()
     expect(touched(decision)).toEqual(['check gate', 'put ledger'])
     expect(ledgerOf(decision).refusals).toHaveLength(1)
+  })
+
+  test('C18, H13: what a queue can not carry exactly or at all is left to the agent’s sync', () => {
+    const sync = [{ tell: 'agent', agentId: AGENT, nudge: { kind: 'sync' } }]
+    expect(
+      decide(launch(newTaskInfo('a', { max_completion_time: { nanoseconds: 2n ** 60n } }))).tell,
+    ).toEqual(sync)
+    expect(decide(launch(newTaskInfo('a', { data: 'x'.repeat(210_000) }))).tell).toEqual(sync)
   })
 
   test('C84, H9: ids that are no ids never become keys', () => {

@@ -81,6 +81,22 @@ describe('C109, explicit, of a known task', () => {
     expect(said(aware, t1, [over], [newLedger()])?.state).toBe('TASK_STARTING')
   })
 
+  test('expired-on-return: while its agent is away, what waits in custody is not said', () => {
+    const custody = [
+      { number: 1, uuid: 'u', status: { task_id: { value: 't1' }, state: 'TASK_RUNNING' as const }, at: NOW },
+    ]
+    const mesos = { ...running.mesos, state: 'TASK_UNREACHABLE' as const }
+    const lost = newTask('t1', { standing: 'lost', custody, mesos })
+    expect(said(aware, t1, [lost], [newLedger({ life: 'unreachable' })])?.state).toBe('TASK_UNREACHABLE')
+    expect(said(aware, t1, [newTask('t1', { custody })], [newLedger()])?.state).toBe('TASK_RUNNING')
+  })
+
+  test('C117: after a return the word that said so is the last one forwarded', () => {
+    const statuses = [status, { task_id: { value: 't1' }, state: 'TASK_RUNNING' as const }]
+    const back = newTask('t1', { mesos: { ...running.mesos, statuses } })
+    expect(said(aware, t1, [back], [newLedger()])?.state).toBe('TASK_RUNNING')
+  })
+
   test('without any update it is the stored state', () => {
     const staging = newTask('t1', { mesos: { ...newTask('t1').mesos, state: 'TASK_STAGING' } })
     expect(said(aware, t1, [staging], [newLedger()])?.state).toBe('TASK_STAGING')

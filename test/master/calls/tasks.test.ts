@@ -217,6 +217,13 @@ describe('ACKNOWLEDGE', () => {
     expect(puts(ack(running, 'uuid-2'), 'task')[0]).toMatchObject({ standing: 'live', custody: [] })
   })
 
+  test('resend-after-unreachable: of a lost task the next update is not said before its return', () => {
+    const decision = ack({ ...waiting, standing: 'lost' }, 'uuid-1')
+    expect(touched(decision)).toEqual(['check gate', 'put task', 'remove mail'])
+    expect(puts(decision, 'task')[0]?.custody.map(({ number }) => number)).toEqual([2, 3])
+    expect(decision.tell).toEqual([])
+  })
+
   test.each([
     ['a stale uuid', waiting, 'uuid-0', AGENT],
     ['the uuid of an update behind the head', waiting, 'uuid-2', AGENT],
