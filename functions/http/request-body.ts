@@ -33,6 +33,7 @@ export async function decodedBody(body: Uint8Array, encoding: string | undefined
     case 'identity':
       return { body }
     case 'gzip':
+    case 'x-gzip':
       return await inflated(body)
     default:
       return { refused: text(415, `Bodies may be sent plain or with Content-Encoding gzip, not ${encoding}`) }

@@ -25,6 +25,10 @@ export interface World {
   readonly port: number
   /** From now on the table does not answer, or answers again. */
   setAway(isAway: boolean): void
+  /** The commit of this number, counted from now on from 1, fails: before it is applied, or only its answer is lost. */
+  failCommit(number: number, when: 'before' | 'after'): void
+  /** Commits since `failCommit`. */
+  commits(): number
   close(): Promise<void>
 }
 
@@ -34,7 +38,7 @@ export async function startWorld(
   const clock = movedClock()
   const logged: { event: string; fields: unknown }[] = []
   const record = (event: string, fields?: unknown) => void logged.push({ event, fields })
-  const outage = { isAway: false }
+  const outage: Outage = { isAway: false, commits: 0, fault: undefined }
   const env: Environment = {
     store: withOutage(memoryStore({ clock }), outage),
     queues: memoryQueues(clock),
@@ -59,6 +63,11 @@ export async function startWorld(
     setAway(isAway) {
       outage.isAway = isAway
     },
+    failCommit(number, when) {
+      outage.commits = 0
+      outage.fault = { number, when }
+    },
+    commits: () => outage.commits,
     async close() {
       await server.close()
       clock.stop()
@@ -66,11 +75,25 @@ export async function startWorld(
   }
 }
 
-function withOutage(store: Store, outage: { readonly isAway: boolean }): Store {
+interface Outage {
+  isAway: boolean
+  commits: number
+  fault: { readonly number: number; readonly when: 'before' | 'after' } | undefined
+}
+
+function withOutage(store: Store, outage: Outage): Store {
+  const away = () => Promise.reject(new StoreUnavailable('the table is away'))
+  const commit: Store['commit'] = async (changes, token) => {
+    outage.commits += 1
+    const fault = outage.fault?.number === outage.commits ? outage.fault : undefined
+    if (fault?.when === 'before') return await away()
+    const result = await store.commit(changes, token)
+    return fault === undefined ? result : await away()
+  }
   return new Proxy(store, {
     get(target, name, receiver) {
-      if (outage.isAway) return () => Promise.reject(new StoreUnavailable('the table is away'))
-      return Reflect.get(target, name, receiver)
+      if (outage.isAway) return away
+      return name === 'commit' ? commit : Reflect.get(target, name, receiver)
     },
   })
 }
@@ -149,10 +172,11 @@ export async function openStream(
     response.headers.get('content-type') === 'application/x-protobuf' ? 'application/x-protobuf' : JSON_TYPE
   const events: SchedulerEvent[] = []
   const watchers = new Set<() => void>()
-  const ended = gather(response, answerType, (event) => {
+  const take = (event: SchedulerEvent) => {
     events.push(event)
     for (const watcher of [...watchers]) watcher()
-  })
+  }
+  const ended = response.status === 200 ? gather(response, answerType, take) : response.text().then(() => {})
   return {
     status: response.status,
     headers: response.headers,
