@@ -1,7 +1,8 @@
 // Resource lists as short text inside bodies: a list of four takes 50 bytes instead of 400.
 //
 //   cpus:4;mem:4096;ports:[31000-31999,40000-40000]          unreserved
-//   cpus:4;mem:4096|{"allocation_info":{"role":"web"}}       what neighbours have in common stands behind the bar
+//   cpus:4;mem:4096|{"reservations":[…]}                     what neighbours have in common stands behind the bar
+//   cpus:4;mem:4096|web                                      {"allocation_info":{"role":"web"}}, the usual case
 //
 // Neighbours with something else in common follow on a line of their own. A list that does not fit is left as it is.
 import type { Resource, ValueRange, ValueType } from '../protocol/messages.ts'
@@ -10,6 +11,7 @@ import { readBody, writeBody } from './body.ts'
 type Resources = readonly Resource[]
 
 const PLAIN_WORD = /^[\w./-]+$/
+const PLAIN_ROLE = /^[\w./*-]+$/
 
 /** Text that reads back as exactly this list, or the list itself. */
 export function packResources(resources: Resources): string | Resources {
@@ -38,7 +40,7 @@ export function unpackResources(packed: string | Resources): Resources {
     for (const amount of amounts.split(';')) {
       // Parsed for each, so that no two resources share an object.
       const resource = readAmount(amount)
-      if (bar >= 0) Object.assign(resource, readBody(line.slice(bar + 1)))
+      if (bar >= 0) Object.assign(resource, readRest(line.slice(bar + 1)))
       resources.push(resource)
     }
   }
@@ -77,7 +79,24 @@ function restOf(resource: Resource): string {
     others ??= {}
     others[key] = resource[key]
   }
-  return others === undefined ? '' : writeBody(others)
+  if (others === undefined) return ''
+  return isRoleOnly(resource, others) ? (resource.allocation_info?.role ?? '') : writeBody(others)
+}
+
+/** Allocated to a role whose name begins no JSON, ends no line, and is nothing more. */
+function isRoleOnly({ allocation_info }: Resource, others: object): boolean {
+  return (
+    allocation_info !== undefined &&
+    onlyKey(others) &&
+    onlyKey(allocation_info) &&
+    allocation_info.role !== undefined &&
+    PLAIN_ROLE.test(allocation_info.role)
+  )
+}
+
+function readRest(text: string): object {
+  // What `writeBody` was given was an object.
+  return text[0] === '{' ? (readBody(text) as object) : { allocation_info: { role: text } }
 }
 
 /** A message with a field we do not know is not shortened: the field would be lost. */

@@ -2,6 +2,7 @@
 import type { ItemKind, Items } from '../../master/model.ts'
 import type { Resource } from '../../protocol/messages.ts'
 
+export const CLUSTER_ID = '3b1f0a6c-2d4e-4c59-9a37-51d2c8f0e7ab'
 export const FRAMEWORK_ID = '3b1f0a6c-2d4e-4c59-9a37-51d2c8f0e7ab-Frm7dQx0Zb4KpT9uVwYs2L'
 export const AGENT_ID = '3b1f0a6c-2d4e-4c59-9a37-51d2c8f0e7ab-SAgn3Hk8Rt5MzXw1QcVb7N'
 export const TASK_ID = 'web.1'
