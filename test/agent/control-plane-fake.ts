@@ -7,6 +7,7 @@ import type {
   Beat,
   ExecutorExit,
   Nudge,
+  RegisterAnswer,
   RegisterCall,
   SyncAnswer,
   UpdateReport,
@@ -16,6 +17,8 @@ import type {
 import type { FrameworkInfo } from '../../protocol/messages.ts'
 
 const AGENT = 'm-S1'
+
+export type Registered = Extract<RegisterAnswer, { kind: 'registered' }>
 
 export class FakeControlPlane implements ControlPlane {
   readonly registrations: RegisterCall[] = []
@@ -132,10 +135,13 @@ export class FakeControlPlane implements ControlPlane {
       agentId: AGENT,
       incarnation: this.incarnation,
       generation: this.generation,
-      beats: { queueUrl: 'beats', group: '0', intervalMs: 1_000 },
-      commands: { queueUrl: 'commands' },
+      ...this.queues(),
       silenceMs: 60_000,
     }
+  }
+
+  protected queues(): Pick<Registered, 'beats' | 'commands' | 'queueEndpoint'> {
+    return { beats: { queueUrl: 'beats', group: '0', intervalMs: 1_000 }, commands: { queueUrl: 'commands' } }
   }
 
   private sync(incarnation: number): SyncAnswer {
