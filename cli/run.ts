@@ -79,9 +79,16 @@ class OneShot {
   async untilDone(): Promise<number> {
     const timers = this.#startTimers()
     try {
-      for await (const event of this.#session.events) {
-        await this.#handle(event)
-        if (this.#instances.every((instance) => instance.exitCode !== undefined)) break
+      // Not `for await`: leaving it early would end the stream, and TEARDOWN needs a session that stands.
+      const events = this.#session.events[Symbol.asyncIterator]()
+      while (this.#instances.some((instance) => instance.exitCode === undefined)) {
+        const { done, value } = await events.next()
+        if (done)
+          throw new CommandError(
+            'the control plane ended the stream; look at `npx meseta tasks` and run it again',
+            EXIT.unreachable,
+          )
+        await this.#handle(value)
       }
     } finally {
       for (const timer of timers) clearTimeout(timer)
