@@ -20,6 +20,7 @@ import type { Environment } from '../environment.ts'
 import { finishHold } from '../scheduler/accept-in-pieces.ts'
 import { frameworkBell } from '../tell.ts'
 import { transact } from '../transact.ts'
+import { inParallel } from './in-parallel.ts'
 import { entryRef, loadFrameworks, loadItems, loadPiece, present } from './load.ts'
 
 /** Looks at an agent's list this often before it is left to the next one who comes. */
@@ -27,11 +28,8 @@ const MAX_LOOKS = 3
 
 /** Finishes losses completely; agents without an open one are passed over. */
 export async function finishLosses(env: Environment, agentIds: readonly string[]): Promise<void> {
-  const worked: Ledger[] = []
-  for (const agentId of agentIds) {
-    const ledger = await workOffLoss(env, agentId)
-    if (ledger !== undefined) worked.push(ledger)
-  }
+  const ids = [...new Set(agentIds)]
+  const worked = present(await inParallel(ids, env.log, 'loss', (agentId) => workOffLoss(env, agentId)))
   for (let start = 0; start < worked.length; start += LOSSES_PER_TRANSACTION) {
     await close(env, worked.slice(start, start + LOSSES_PER_TRANSACTION))
   }

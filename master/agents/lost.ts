@@ -160,6 +160,9 @@ function changesOfTask(
   ]
 }
 
+/** Mesos: registry_max_agent_age. A task that does not come back is forgotten with its agent (F18). */
+const LOST_TASK_KEPT_MS = 14 * 24 * 3_600_000
+
 /** Each task is told once per loss; a worker that begins anew passes over what is done. */
 function isToBeTold(task: Task, why: LossReason): boolean {
   if (task.standing === 'finished') return false

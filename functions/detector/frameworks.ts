@@ -1,0 +1,38 @@
+// Frameworks whose time is over: leases that lapsed, failover timeouts, work that follows them.
+//
+// All of it runs over unbroken ticks only: an outage of ours ends no session and removes no framework (R10).
+import type { Framework, Tick } from '../../master/model.ts'
+import { all } from '../../store/store.ts'
+import { inParallel } from '../agents/in-parallel.ts'
+import type { Environment } from '../environment.ts'
+import { disconnectIfLapsed, finishOpenWork, isLapsed, removeIfDue } from '../scheduler/disconnect.ts'
+
+/** After an outage of ours a framework has its failover timeout again to return, but at most this long. */
+const MOST_RETURN_MS = 10 * 60_000
+
+export async function lookAfterFrameworks(env: Environment, tick: Tick): Promise<void> {
+  const frameworks = (await all(env.store, 'frameworks', {})).map(({ item }) => item)
+  const connected = frameworks.filter(({ state }) => state === 'connected')
+  const leases = await env.store.getMany(
+    'lease',
+    connected.map(({ frameworkId }) => ({ frameworkId })),
+  )
+  const lapsed = connected.filter((framework, index) =>
+    isLapsed(framework, leases[index], tick, env.settings),
+  )
+  await inParallel(lapsed, env.log, 'lapsed lease', ({ frameworkId }) =>
+    disconnectIfLapsed(env, frameworkId, tick),
+  )
+  const due = frameworks.filter((framework) => isOver(framework, tick))
+  await inParallel(due, env.log, 'removal', ({ frameworkId }) => removeIfDue(env, frameworkId))
+  const open = frameworks.filter(({ openWork }) => openWork !== undefined)
+  await inParallel(open, env.log, 'open work', ({ frameworkId }) => finishOpenWork(env, frameworkId))
+}
+
+/** True if a disconnected framework had its time, ticks being unbroken (C52, F48, F49). */
+export function isOver(framework: Framework, tick: Pick<Tick, 'at' | 'unbrokenSince'>): boolean {
+  const { state, removeAt, disconnectedAt = 0 } = framework
+  if (state !== 'disconnected' || removeAt === undefined || removeAt > tick.at) return false
+  if (tick.unbrokenSince <= disconnectedAt) return true
+  return tick.at - tick.unbrokenSince >= Math.min(removeAt - disconnectedAt, MOST_RETURN_MS)
+}

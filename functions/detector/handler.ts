@@ -1,0 +1,44 @@
+// One tick: cluster time goes on, canaries are sent, and whatever is due is done. Safe to run twice, late or at once.
+import type { Tick } from '../../master/model.ts'
+import type { Environment } from '../environment.ts'
+import { lookAfterFrameworks } from './frameworks.ts'
+import { expireOffers, finishOpenWorkOfAgents, stopUnansweredLaunches } from './leftovers.ts'
+import { look } from './sight.ts'
+import { expireSilent } from './silent-agents.ts'
+import { sendCanaries, takeTick } from './tick.ts'
+
+export interface DetectOptions {
+  /** When the tick was sent; where a queue brings ticks, its stamp. The own clock when absent. */
+  readonly at?: number | undefined
+}
+
+/**
+ * Does one tick. What fails in one pass is logged and left to the next tick; the other passes go on. Throws only when
+ * the tick itself cannot be written: then nothing is judged at all.
+ */
+export async function detect(env: Environment, options: DetectOptions = {}): Promise<void> {
+  const before = await env.store.get('tick', {})
+  const tick = await takeTick(env, options.at ?? env.clock.now())
+  if (tick === undefined) return
+  // First of all: a canary that is late makes everybody look silent for less long, never for longer.
+  await sendCanaries(env, tick)
+  const elapsedMs = before === undefined ? 0 : tick.at - before.at
+  await pass(env, 'agents', () => agents(env, tick, elapsedMs))
+  await pass(env, 'frameworks', () => lookAfterFrameworks(env, tick))
+}
+
+async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<void> {
+  const sight = await look(env, tick)
+  await pass(env, 'silent agents', () => expireSilent(env, tick, sight, elapsedMs))
+  await pass(env, 'expired offers', () => expireOffers(env, tick, sight))
+  await pass(env, 'open work', () => finishOpenWorkOfAgents(env, tick, sight))
+  await pass(env, 'unanswered launches', () => stopUnansweredLaunches(env, tick, sight))
+}
+
+async function pass(env: Environment, name: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    env.log.error('pass failed', { pass: name, error: error instanceof Error ? error.stack : String(error) })
+  }
+}

@@ -1,0 +1,77 @@
+// Silent agents: who is suspect is asked to call, who is silent beyond the timeout is unreachable, within the guard.
+import { type Candidate, guard, verdictOf } from '../../master/detection/verdict.ts'
+import type { AgentEntry, Beats, Ledger, Tick } from '../../master/model.ts'
+import { inParallel } from '../agents/in-parallel.ts'
+import { lose } from '../agents/lifecycle.ts'
+import { finishLosses } from '../agents/open-work.ts'
+import type { Environment } from '../environment.ts'
+import { tell } from '../tell.ts'
+import type { Sight } from './sight.ts'
+import { putTick } from './tick.ts'
+
+/** Gives up those who are known to be silent; the ids of those it gave up. */
+export async function expireSilent(
+  env: Environment,
+  tick: Tick,
+  sight: Sight,
+  elapsedMs: number,
+): Promise<readonly string[]> {
+  const { profile, maxExpiredShare, removalsPerMinute } = env.settings
+  const judged = sight.ledgers.filter(({ life }) => life === 'active' || life === 'returning')
+  const verdicts = judged.map((ledger) => ({
+    ledger,
+    verdict: verdictOf(sight.beatsOf(ledger), ledger, profile.timeoutMs),
+  }))
+  await askSuspects(
+    env,
+    verdicts.filter(({ verdict }) => verdict === 'suspect').map(({ ledger }) => ledger),
+  )
+  const silent = verdicts.filter(({ verdict }) => verdict === 'silent').map(({ ledger }) => ledger)
+  const reachable = sight.entries.filter(({ life }) => life === 'active' || life === 'returning')
+  const zones = new Map(reachable.map((entry) => [entry.agentId, zoneOf(entry)]))
+  const guarded = guard(
+    silent.map(({ agentId }) => candidate(agentId, zones)),
+    reachable.map(({ agentId }) => candidate(agentId, zones)),
+    tick,
+    { now: tick.at, elapsedMs, timeoutMs: profile.timeoutMs, maxExpiredShare, removalsPerMinute },
+  )
+  if (guarded.alarm) {
+    const { guardSince } = guarded.next
+    env.log.error('alarm: mass expiry held back', { silent: silent.length, of: reachable.length, guardSince })
+  }
+  const { guardSince: _, ...rest } = tick
+  const isChanged =
+    guarded.next.guardSince !== tick.guardSince || guarded.next.removalTokens !== tick.removalTokens
+  // Tokens are taken before anybody is given up: a worker that dies here has spent them.
+  if (isChanged && !(await putTick(env, { ...rest, ...guarded.next }))) return []
+  return await giveUp(env, guarded.remove)
+}
+
+/** Marks them, each on the judged beats: one that is heard meanwhile stays (F23). Then their work is finished. */
+async function giveUp(env: Environment, agentIds: readonly string[]): Promise<readonly string[]> {
+  const { timeoutMs } = env.settings.profile
+  const isSilent = (ledger: Ledger, beats: Beats | undefined) =>
+    verdictOf(beats, ledger, timeoutMs) === 'silent'
+  const marked = await inParallel(agentIds, env.log, 'mark unreachable', (agentId) =>
+    lose(env, agentId, 'unreachable', isSilent, { beatsMustStay: true }),
+  )
+  const lost = agentIds.filter((_, index) => marked[index] === 'lost')
+  if (lost.length > 0) await finishLosses(env, lost)
+  return lost
+}
+
+/** Half-way to the deadline: whoever answers by any call is heard, even if its beats get lost. */
+async function askSuspects(env: Environment, suspects: readonly Ledger[]): Promise<void> {
+  await tell(
+    env,
+    suspects.map(({ agentId }) => ({ tell: 'agent', agentId, nudge: { kind: 'call' } })),
+  )
+}
+
+function candidate(agentId: string, zones: ReadonlyMap<string, string | undefined>): Candidate {
+  return { agentId, zone: zones.get(agentId) }
+}
+
+function zoneOf({ info }: AgentEntry): string | undefined {
+  return info.domain?.fault_domain?.zone.name
+}
