@@ -1,0 +1,54 @@
+// Makes the sandbox of a container and the files its output goes to.
+import { constants } from 'node:fs'
+import { chmod, chown, type FileHandle, mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+export interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+const SANDBOX_MODE = 0o750
+const LOG_MODE = 0o640
+
+/** Makes the directory if it is not there. Doing it twice is harmless; an existing one is left as it is. */
+export async function createSandbox(path: string, owner?: Owner): Promise<void> {
+  if (!(await makeDirectory(path))) return
+  // Not left to the umask.
+  await chmod(path, SANDBOX_MODE)
+  if (owner !== undefined && owner.uid !== process.getuid?.()) await chown(path, owner.uid, owner.gid)
+}
+
+/** False when it was there already. */
+async function makeDirectory(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: SANDBOX_MODE })
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (code !== 'ENOENT') throw error
+  }
+  await mkdir(dirname(path), { recursive: true })
+  return makeDirectory(path)
+}
+
+/**
+ * Opens a file for the container's output. The descriptor is inherited through the shim, so output goes on when
+ * agent and shim are dead; it is in append mode, so that a log can be cut while it is written.
+ */
+export async function openLog(path: string, owner?: Owner): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants
+  // What was fetched into the sandbox may have this name: a link is not followed, a pipe not waited for.
+  const file = await open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, LOG_MODE)
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile()) throw new Error(`${path} is not a regular file`)
+    if (stat.nlink > 1) throw new Error(`${path} has another name elsewhere`)
+    if (owner !== undefined && stat.uid !== owner.uid) await file.chown(owner.uid, owner.gid)
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
