@@ -98,9 +98,10 @@ async function lookUntilOver(reading: Reading): Promise<SessionEnd> {
       bell.takeDown()
       return outcome.end
     }
-    await bell.wait(outcome.pauseMs)
-    // A burst of rings must not become a burst of looks: half of the time at most is spent looking.
-    if (bell.hasRung()) await sleep(env.clock, Math.min(spentMs, BUSY_MS.first), session.closed)
+    // At most half of the time is spent looking, however long the mailbox is and however often the bell rings.
+    const restMs = Math.min(spentMs, BUSY_MS.longest)
+    await bell.wait(Math.max(outcome.pauseMs, restMs))
+    if (bell.hasRung()) await sleep(env.clock, Math.min(restMs, BUSY_MS.first), session.closed)
   }
   return 'closed'
 }

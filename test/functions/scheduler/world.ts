@@ -33,14 +33,19 @@ export interface World {
 }
 
 export async function startWorld(
-  options: { readonly authenticate?: Authenticate; readonly settings?: Partial<Settings> } = {},
+  options: {
+    readonly authenticate?: Authenticate
+    readonly settings?: Partial<Settings>
+    /** Instead of one in memory. */
+    readonly store?: Store
+  } = {},
 ): Promise<World> {
   const clock = movedClock()
   const logged: { event: string; fields: unknown }[] = []
   const record = (event: string, fields?: unknown) => void logged.push({ event, fields })
   const outage: Outage = { isAway: false, commits: 0, fault: undefined }
   const env: Environment = {
-    store: withOutage(memoryStore({ clock }), outage),
+    store: withOutage(options.store ?? memoryStore({ clock }), outage),
     queues: memoryQueues(clock),
     clock,
     ids: randomIds,
