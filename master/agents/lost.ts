@@ -147,6 +147,7 @@ function changesOfTask(
     ...task,
     standing: 'lost',
     lossNumber: work.lossNumber,
+    ttl: Math.ceil((context.now + LOST_TASK_KEPT_MS) / 1_000),
     // An end never changes, even if only the state and not yet the update that says it has arrived (F46).
     mesos: withState(task.mesos, word.state, status),
     // What is in custody stays there and is said again after a return; for ever gone, the last word replaces it.

@@ -73,7 +73,7 @@ export function scalar(name: string, value: number): Resource {
   return { name, type: 'SCALAR', scalar: { value } }
 }
 
-const TOTAL: readonly Resource[] = [scalar('cpus', 8), scalar('mem', 8_192)]
+const TOTAL: readonly Resource[] = [scalar('cpus', 64), scalar('mem', 65_536)]
 const ONE: readonly Resource[] = [scalar('cpus', 0.1), scalar('mem', 32)]
 
 export async function world(
@@ -257,7 +257,8 @@ function playedAgent(
       const listed = change.tasks ?? [...tasks.values()]
       const sums: Record<string, Record<string, readonly Resource[]>> = {}
       for (const { frameworkId, role, resources } of listed) {
-        const roles = (sums[frameworkId] ??= {})
+        sums[frameworkId] ??= {}
+        const roles = sums[frameworkId]
         roles[role] = add(roles[role] ?? [], resources)
       }
       const hostname = options.hostname ?? `host-${options.nonce}`
