@@ -8,6 +8,7 @@ import { inProcessBells } from '../../../functions/ports/bells.ts'
 import { randomIds } from '../../../functions/ports/ids.ts'
 import { memoryQueues } from '../../../functions/ports/queues-memory.ts'
 import { schedulerRoutes } from '../../../functions/scheduler/routes.ts'
+import type { Change } from '../../../master/decision.ts'
 import { localSettings, type Settings } from '../../../master/settings.ts'
 import { decodeMessage, encodeMessage } from '../../../protocol/codec.ts'
 import type { MediaType } from '../../../protocol/media-types.ts'
@@ -27,6 +28,11 @@ export interface World {
   setAway(isAway: boolean): void
   /** The commit of this number, counted from now on from 1, fails: before it is applied, or only its answer is lost. */
   failCommit(number: number, when: 'before' | 'after'): void
+  /** The next commit of such changes waits, as a worker that is paused before it, until it is released. */
+  holdCommit(isMeant: (changes: readonly Change[]) => boolean): {
+    readonly reached: Promise<void>
+    release(): void
+  }
   /** Commits since `failCommit`. */
   commits(): number
   close(): Promise<void>
@@ -43,7 +49,7 @@ export async function startWorld(
   const clock = movedClock()
   const logged: { event: string; fields: unknown }[] = []
   const record = (event: string, fields?: unknown) => void logged.push({ event, fields })
-  const outage: Outage = { isAway: false, commits: 0, fault: undefined }
+  const outage: Outage = { isAway: false, commits: 0, fault: undefined, held: undefined }
   const env: Environment = {
     store: withOutage(options.store ?? memoryStore({ clock }), outage),
     queues: memoryQueues(clock),
@@ -72,6 +78,12 @@ export async function startWorld(
       outage.commits = 0
       outage.fault = { number, when }
     },
+    holdCommit(isMeant) {
+      const reached = Promise.withResolvers<void>()
+      const released = Promise.withResolvers<void>()
+      outage.held = { isMeant, reached: reached.resolve, released: released.promise }
+      return { reached: reached.promise, release: released.resolve }
+    },
     commits: () => outage.commits,
     async close() {
       await server.close()
@@ -84,11 +96,23 @@ interface Outage {
   isAway: boolean
   commits: number
   fault: { readonly number: number; readonly when: 'before' | 'after' } | undefined
+  held:
+    | { isMeant(changes: readonly Change[]): boolean; reached(): void; readonly released: Promise<void> }
+    | undefined
 }
 
 function withOutage(store: Store, outage: Outage): Store {
   const away = () => Promise.reject(new StoreUnavailable('the table is away'))
   const commit: Store['commit'] = async (changes, token) => {
+    const { held } = outage
+    if (held?.isMeant(changes)) {
+      outage.held = undefined
+      held.reached()
+      await held.released
+    }
+    // A lease that is renewed or a call that is noted comes when it comes.
+    const isOwn = changes.every(({ kind }) => kind === 'lease' || kind === 'called')
+    if (isOwn) return await store.commit(changes, token)
     outage.commits += 1
     const fault = outage.fault?.number === outage.commits ? outage.fault : undefined
     if (fault?.when === 'before') return await away()
