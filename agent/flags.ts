@@ -1,10 +1,11 @@
 // The agent's flags, named as Mesos names them where it has them.
 import { hostname } from 'node:os'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseAttributes } from '../protocol/attributes.ts'
 import { parseDurationMs } from '../protocol/durations.ts'
 import type { Attribute, Resource } from '../protocol/messages.ts'
+import { parseResources } from '../protocol/resource-parsing.ts'
 import type { Reconfiguration } from './identity.ts'
-import { parseAttributes, parseResources } from './resource-text.ts'
 
 export interface Flags {
   readonly master: string
@@ -36,7 +37,7 @@ export function readFlags(argv: readonly string[]): Flags {
     .requiredOption('--work-dir <dir>', 'sandboxes and what the agent must not forget')
     .option('--port <port>', 'of the agent’s HTTP API; 0 for the last one or any free one', port, 5051)
     .option('--ip <address>', 'to listen on', '127.0.0.1')
-    .option('--hostname <name>', 'under which others reach this machine', hostname())
+    .option('--hostname <name>', 'under which others reach this machine; found out unless given')
     .option(
       '--resources <text>',
       'such as "cpus:4;mem:4096;ports:[31000-32000]"; the rest is detected',
@@ -79,7 +80,7 @@ export function readFlags(argv: readonly string[]): Flags {
     workDir: given.workDir as string,
     port: given.port as number,
     ip: given.ip as string,
-    hostname: given.hostname as string,
+    hostname: (given.hostname as string | undefined) ?? ownName(given.ip as string),
     resources: given.resources as Resource[],
     attributes: given.attributes as Attribute[],
     executorEnvironment: given.executorEnvironment as Record<string, string>,
@@ -100,6 +101,11 @@ export function readFlags(argv: readonly string[]): Flags {
   }
 }
 
+/** A name that can be looked up: who listens on loopback only is reached under no other. */
+function ownName(ip: string): string {
+  return ip.startsWith('127.') ? 'localhost' : hostname()
+}
+
 function whole(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is expected')
@@ -112,12 +118,16 @@ function port(text: string): number {
   return value
 }
 
-function resources(text: string): Resource[] {
-  return refusing(() => parseResources(text))
+function resources(text: string): readonly Resource[] {
+  const parsed = parseResources(text)
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.error)
+  return parsed.resources
 }
 
-function attributes(text: string): Attribute[] {
-  return refusing(() => parseAttributes(text))
+function attributes(text: string): readonly Attribute[] {
+  const parsed = parseAttributes(text)
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.error)
+  return parsed.attributes
 }
 
 function duration(text: string): number {

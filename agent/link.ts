@@ -24,7 +24,7 @@ const REGISTER_MAX_MS = 60_000
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
 /** A page of a registration stays well below what one call may carry. */
-const TASKS_PER_PAGE = 500
+const TASKS_PER_PAGE = 200
 const TASKS_WITH_INFO_PER_PAGE = 50
 /** A list whose pages do not fit together is asked for anew this often at once. */
 const MAX_LIST_TRIES = 3

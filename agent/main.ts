@@ -5,9 +5,9 @@ import { systemClock } from '../protocol/clock.ts'
 import { ProcessContainerizer } from './containerizer/process.ts'
 import { isAlive, readStat } from './containerizer/process-table.ts'
 import { chooseShim } from './containerizer/shim.ts'
+import { withDetected } from './detected-resources.ts'
 import { type Flags, readFlags } from './flags.ts'
 import { jsonLog } from './log.ts'
-import { withDetected } from './resource-text.ts'
 import { type RunningAgent, startAgent } from './start.ts'
 
 /** How often a parent is looked for. */

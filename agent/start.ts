@@ -75,10 +75,13 @@ export interface RunningAgent {
 /** Rejects with a sentence when the work directory is taken, broken or another agent's, or the port is in use. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const clock = options.clock ?? systemClock
+  const controlPlane =
+    options.controlPlane ?? (options.master === undefined ? undefined : httpControlPlane(options.master))
+  if (controlPlane === undefined) throw new Error('An agent needs a control plane: give --master URL')
   const log = options.log ?? jsonLog(clock.now, (line) => console.log(line))
   const unlock = lockWorkDir(options.workDir)
   try {
-    return await startLocked(options, clock, log, unlock)
+    return await startLocked({ ...options, controlPlane }, clock, log, unlock)
   } catch (error) {
     unlock()
     throw error
@@ -86,7 +89,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 }
 
 async function startLocked(
-  options: AgentOptions,
+  options: AgentOptions & { readonly controlPlane: ControlPlane },
   clock: Clock,
   log: Log,
   unlock: () => void,
@@ -169,13 +172,10 @@ async function startLocked(
   async function join_(): Promise<void> {
     while (isWaitingForExecutors(acting) && !stopped) await sleep(clock, LOOK_MS)
     if (stopped) return
-    const { master } = options
-    const controlPlane = options.controlPlane ?? (master === undefined ? undefined : httpControlPlane(master))
-    if (controlPlane === undefined) throw new Error('An agent needs a control plane: give --master URL')
     link = startLink({
       clock,
       acting,
-      controlPlane,
+      controlPlane: options.controlPlane,
       log,
       random,
       bootNonce: randomUUID(),

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProcessContainerizer } from '../../agent/containerizer/process.ts'
 import { chooseShim } from '../../agent/containerizer/shim.ts'
-import { parseResources } from '../../agent/resource-text.ts'
 import { type AgentOptions, type RunningAgent, startAgent } from '../../agent/start.ts'
 import { type Clock, systemClock } from '../../protocol/clock.ts'
 import { FakeControlPlane } from './control-plane-fake.ts'
@@ -56,7 +55,7 @@ async function start_(
     ip: '127.0.0.1',
     port: 0,
     hostname: 'localhost',
-    resources: parseResources('cpus:4;mem:4096;disk:10240;ports:[31000-31999]'),
+    resources: RESOURCES,
     attributes: [],
     containerizer: new ProcessContainerizer({
       containersDirectory: join(workDir, 'containers'),
@@ -68,6 +67,13 @@ async function start_(
   })
 }
 
+const scalar = (name: string, value: number) => ({ name, type: 'SCALAR' as const, scalar: { value } })
+const RESOURCES = [
+  scalar('cpus', 4),
+  scalar('mem', 4096),
+  scalar('disk', 10240),
+  { name: 'ports', type: 'RANGES' as const, ranges: { range: [{ begin: 31000, end: 31999 }] } },
+]
 const QUIET = { info() {}, warn() {}, error: console.error }
 
 /** Waits in real time until something holds. */
