@@ -1,4 +1,5 @@
 // The front's manners on the wire, seen from raw sockets.
+import { connect } from 'node:net'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { basicAuthentication, SCHEDULER_REALM } from '../../../functions/http/authentication.ts'
@@ -38,6 +39,33 @@ const handler = routed(env, [
     path: '/guarded',
     methods: { POST: (request) => text(200, request.principal ?? 'nobody') },
     authenticate: basicAuthentication(new Map([['me', 'pa:ss']]), SCHEDULER_REALM),
+  },
+  {
+    path: '/flood',
+    methods: {
+      POST: () => ({
+        status: 200,
+        headers: {},
+        body: {
+          async open(write) {
+            const record = Buffer.alloc(1_000_000, 120)
+            let count = 0
+            while (count < 50 && (await write(record))) count += 1
+            streamEnds.push(count)
+          },
+        },
+      }),
+    },
+  },
+  {
+    path: '/failing',
+    methods: {
+      POST: () => ({
+        status: 200,
+        headers: {},
+        body: { open: () => Promise.reject(new Error('in a stream')) },
+      }),
+    },
   },
   {
     path: '/stream',
@@ -264,6 +292,28 @@ describe('streams', () => {
     await connection.until(/HEARTBEAT/)
     connection.end()
     await expect.poll(() => streamEnds).toEqual([CLOSED_BY_PEER])
+  })
+
+  test('a client that does not read holds up nobody but its own stream', async () => {
+    streamEnds.length = 0
+    const slow = connect({ port: server.port, host: '127.0.0.1' })
+    slow.on('error', () => undefined)
+    slow.pause()
+    slow.write('POST /flood HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(streamEnds).toEqual([])
+    expect(await ask('GET /health HTTP/1.1')).toMatch(/^HTTP\/1\.1 200 /)
+    slow.destroy()
+    await expect.poll(() => streamEnds).toHaveLength(1)
+    expect(streamEnds[0]).toBeLessThan(50)
+  })
+
+  test('a stream that fails ends alone, and is logged', async () => {
+    logged.length = 0
+    const answer = await ask('POST /failing HTTP/1.1\nContent-Length: 0')
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+    expect(logged).toHaveLength(1)
+    expect(await ask('GET /health HTTP/1.1')).toMatch(/^HTTP\/1\.1 200 /)
   })
 
   test('a server that stops ends its streams with the last chunk, and says so to their writers', async () => {

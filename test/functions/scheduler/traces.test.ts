@@ -161,6 +161,21 @@ describe('an ACCEPT in pieces', () => {
     expect((await ledger())?.holds).toEqual({})
   })
 
+  test('reconcile-during-big-accept: a task that is still to be made is STAGING, not unknown', async () => {
+    const stream = await connected({ capabilities: [{ type: 'PARTITION_AWARE' }] })
+    const accept = await accepting(TASKS)
+    let seen = 0
+    const paused = world.holdCommit((changes) => putsLedger(changes) && ++seen === 3)
+    const answer = call(stream, accept)
+    await paused.reached
+    const asked = ['t0', 't149'].map((value) => ({ task_id: { value }, agent_id: { value: AGENT } }))
+    await call(stream, { type: 'RECONCILE', framework_id: ID, reconcile: { tasks: asked } })
+    await expect.poll(() => states(stream)).toEqual(['TASK_STAGING', 'TASK_STAGING'])
+    paused.release()
+    expect((await answer).status).toBe(202)
+    expect(await tasks()).toHaveLength(TASKS)
+  })
+
   // The hold, then the pieces: each dies once, with and without having taken effect.
   test.each([
     [1, 'before'],
