@@ -1,6 +1,6 @@
 // Makes the sandbox of a container and the files its output goes to.
 import { constants } from 'node:fs'
-import { chmod, chown, type FileHandle, mkdir, open } from 'node:fs/promises'
+import { chmod, chown, type FileHandle, mkdir, open, rename, rm, symlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export interface Owner {
@@ -51,4 +51,12 @@ export async function openLog(path: string, owner?: Owner): Promise<FileHandle> 
     await file.close()
     throw error
   }
+}
+
+/** Points the link `latest` beside the runs of an executor to one of them; never missing in between. */
+export async function pointLatest(link: string, run: string): Promise<void> {
+  const next = `${link}.${process.pid}`
+  await rm(next, { force: true })
+  await symlink(run, next)
+  await rename(next, link)
 }
