@@ -3,6 +3,7 @@
 // Walk: before it functions/transact.ts, after it agent/control-plane.ts and functions/scheduler/reader.ts.
 import type { Tell } from '../master/decision.ts'
 import type { Environment } from './environment.ts'
+import { exactJson } from './exact-json.ts'
 
 /** The bell a framework's reader waits at. */
 export function frameworkBell(frameworkId: string): string {
@@ -21,7 +22,7 @@ export async function tell(env: Environment, tells: readonly Tell[]): Promise<vo
   for (const one of tells) {
     if (one.tell === 'framework') frameworks.add(one.frameworkId)
     else if (one.tell === 'allocator') allocate = true
-    else sends.push(env.queues.sendToAgent(one.agentId, JSON.stringify(one.nudge)))
+    else sends.push(env.queues.sendToAgent(one.agentId, exactJson(one.nudge)))
   }
   for (const frameworkId of frameworks) env.bells.ring(frameworkBell(frameworkId))
   env.bells.ring(CHANGE_BELL)

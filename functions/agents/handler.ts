@@ -3,8 +3,9 @@
 // Walk: before it agent/status-updates.ts, after it master/agents/status-update.ts.
 import type { AgentCall } from '../../protocol/agent-messages.ts'
 import type { Environment } from '../environment.ts'
+import { exactJson } from '../exact-json.ts'
 import type { Route } from '../http/routes.ts'
-import { type HttpAnswer, type HttpRequest, json, text } from '../http/types.ts'
+import { type HttpAnswer, type HttpRequest, text } from '../http/types.ts'
 import { readCall } from './call-shape.ts'
 import { unregister } from './lifecycle.ts'
 import { register } from './register.ts'
@@ -20,7 +21,8 @@ export function agentRoutes(env: Environment): readonly Route[] {
 export async function answerCall(env: Environment, request: HttpRequest): Promise<HttpAnswer> {
   const read = readCall(request.body)
   if ('error' in read) return text(400, read.error)
-  return json(200, await dispatch(env, read.call))
+  const body = exactJson(await dispatch(env, read.call))
+  return { status: 200, headers: { 'content-type': 'application/json' }, body }
 }
 
 async function dispatch(env: Environment, call: AgentCall): Promise<unknown> {
