@@ -1,7 +1,7 @@
 // Runs a TypeScript entry of the project on Node 24, whatever Node npm itself was started with.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import nodeModule from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -10,7 +10,8 @@ const [entry, ...rest] = process.argv.slice(2)
 const target = resolve(root, entry)
 
 if (process.versions.node.startsWith('24.')) {
-  enableCompileCache(join(root, 'node_modules', '.cache', 'compile'))
+  // Not a named import: Node 20, which only passes on to Node 24, does not have it.
+  nodeModule.enableCompileCache(join(root, 'node_modules', '.cache', 'compile'))
   process.argv = [process.argv[0], target, ...rest]
   await import(pathToFileURL(target).href)
 } else {
