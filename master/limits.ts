@@ -35,8 +35,8 @@ export const AGENTS_PER_BEAT_SHARD = 50
 export const MAX_LETTERS_PER_COMMIT = 48
 /** An allocator that fell silent in a turn is followed by another after this. */
 export const ALLOCATION_LEASE_MS = 5_000
-/** Latest grants remembered to break ties. */
-export const MAX_RECENT_GRANTS = 32
+/** Roles of which it is remembered who was served last, so that equal shares take turns. */
+export const MAX_RECENT_ROLES = 16
 /** Request bodies: a call of any API. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
 /** Nesting of JSON and of protobuf messages (A11, A13). */

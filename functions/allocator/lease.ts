@@ -4,7 +4,8 @@
 // each other's way. A turn that finds the lease taken raises `wanted` and leaves; the holder gives the lease back only
 // if `wanted` is what it was when it began, and looks again otherwise.
 import type { Grantee } from '../../master/allocator/allocate.ts'
-import { ALLOCATION_LEASE_MS, MAX_RECENT_GRANTS } from '../../master/limits.ts'
+import type { Change } from '../../master/decision.ts'
+import { ALLOCATION_LEASE_MS, MAX_RECENT_ROLES } from '../../master/limits.ts'
 import type { Allocation } from '../../master/model.ts'
 import { nextNumber } from '../../protocol/numbering.ts'
 import type { Environment } from '../environment.ts'
@@ -20,6 +21,33 @@ export type Taken =
   | { readonly kind: 'left' }
   /** It changed meanwhile: look again. */
   | { readonly kind: 'contended' }
+
+const NEVER_TAKEN: Allocation = { version: 0, fence: 0, expiresAt: 0, wanted: 0 }
+
+/** True if nobody else is in the middle of a turn. */
+export function isFree(read: Allocation | undefined, { holder, now }: Turn): boolean {
+  return read?.holder === undefined || read.holder === holder || read.expiresAt <= now
+}
+
+/**
+ * A whole turn in one write: the change of the lease that goes into the one transaction of a turn over one agent. It
+ * holds only if no other turn came between the reading and the commit.
+ */
+export function turnAtOnce(
+  env: Environment,
+  read: Allocation | undefined,
+  served: readonly Grantee[],
+): Change {
+  const before = read ?? NEVER_TAKEN
+  const item: Allocation = {
+    ...before,
+    fence: nextNumber(before.fence, env.cluster.timeline),
+    holder: undefined,
+    expiresAt: 0,
+    recent: remembered(before, served),
+  }
+  return { do: 'put', kind: 'allocation', item, when: { name: 'unchanged' } }
+}
 
 /** Takes the lease as it was read, or asks its holder for another turn. */
 export async function take(env: Environment, read: Allocation | undefined, turn: Turn): Promise<Taken> {
@@ -60,7 +88,7 @@ export async function giveBack(
     ...of,
     holder: undefined,
     expiresAt: 0,
-    recent: [...(of.recent ?? []), ...options.served].slice(-MAX_RECENT_GRANTS),
+    recent: remembered(of, options.served),
   })
   if ((await write(env, given(lease))) !== undefined) return true
   const newest = await env.store.get('allocation', {})
@@ -68,6 +96,15 @@ export async function giveBack(
   if (newest.wanted !== lease.wanted && options.evenIfWanted !== true) return false
   await onNewest(env, newest, given)
   return true
+}
+
+function remembered({ recent = [] }: Allocation, served: readonly Grantee[]): readonly Grantee[] {
+  const last = new Map<string, Grantee>()
+  for (const { frameworkId, role } of [...recent, ...served]) {
+    last.delete(role)
+    last.set(role, { frameworkId, role })
+  }
+  return [...last.values()].slice(-MAX_RECENT_ROLES)
 }
 
 /** Writes over what is there now, as long as it is still of this turn. */

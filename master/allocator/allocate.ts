@@ -29,7 +29,7 @@ export interface Snapshot {
   readonly candidates?: ReadonlySet<string> | undefined
   /** Per role path, 1 where none is given. */
   readonly weights?: Readonly<Record<string, number>> | undefined
-  /** Latest grants, oldest first: they break ties, so that who declines everything is not always first. */
+  /** Who was served last, per role, the latest at the end: equal shares take turns, so nobody who declines is always first. */
   readonly recent?: readonly Grantee[] | undefined
   /** Where the control plane runs; agents of other regions need REGION_AWARE. Absent: all agents are near. */
   readonly region?: string | undefined

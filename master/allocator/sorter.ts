@@ -1,8 +1,9 @@
 // Dominant resource fairness over a tree of roles (or a flat list of frameworks): who is served next.
 //
 // The share of a node is the largest part it holds of any scalar resource, divided by its weight. Siblings are
-// ordered by share, then by how often they were served lately, then by path; the tree is walked depth first. A role
-// that is a leaf and has children competes with them as a virtual child `.`:
+// ordered by share; equal ones take turns, beginning after the one served last (Mesos counts how often each was served,
+// and remembers it in its process); the tree is walked depth first. A role that is a leaf and has children competes with
+// them as a virtual child `.`:
 //
 //   eng            weight 2, holds what eng/. and eng/web hold together
 //   ├── .          frameworks of role eng
@@ -14,7 +15,7 @@ export interface Sorter {
   activate(path: string): void
   /** Adds to what a leaf holds, in thousandths of scalars. */
   charge(path: string, amounts: Quantities): void
-  /** Says that a leaf was served; of two equal shares the one served less often comes first. */
+  /** Says that a leaf was served: of equal shares, those behind it in the order of paths come first now. */
   served(path: string): void
   /** The active leaves, the one to be served next first. Follows every charge. */
   order(): readonly string[]
@@ -24,10 +25,12 @@ export interface Sorter {
 
 interface Node {
   readonly path: string
+  readonly name: string
   readonly children: Map<string, Node>
   readonly held: Map<string, number>
   readonly weight: number
-  served: number
+  /** Name of the child that was served last. */
+  last: string | undefined
   /** Set on a leaf only: the role or framework it stands for, once it is active. */
   active: string | undefined
 }
@@ -41,7 +44,7 @@ const OWN_LEAF = '.'
  * @param weights per path, 1 where none is given
  */
 export function sorter(total: Quantities, weights: Readonly<Record<string, number>> = {}): Sorter {
-  const root = node('')
+  const root = node('', '')
   let order: readonly string[] | undefined
 
   return {
@@ -59,7 +62,11 @@ export function sorter(total: Quantities, weights: Readonly<Record<string, numbe
       order = undefined
     },
     served(path) {
-      for (const each of lineage(path)) each.served++
+      let above = root
+      for (const each of lineage(path)) {
+        above.last = each.name
+        above = each
+      }
       order = undefined
     },
     order() {
@@ -78,7 +85,7 @@ export function sorter(total: Quantities, weights: Readonly<Record<string, numbe
     let at = root
     for (const name of [...path.split('/'), OWN_LEAF]) {
       const below = at.path === '' ? name : `${at.path}/${name}`
-      const next = at.children.get(name) ?? node(below)
+      const next = at.children.get(name) ?? node(below, name)
       at.children.set(name, next)
       nodes.push(next)
       at = next
@@ -86,16 +93,16 @@ export function sorter(total: Quantities, weights: Readonly<Record<string, numbe
     return nodes
   }
 
-  function node(path: string): Node {
+  function node(path: string, name: string): Node {
     const weight = Object.hasOwn(weights, path) ? (weights[path] ?? 1) : 1
-    return { path, children: new Map(), held: new Map(), weight, served: 0, active: undefined }
+    return { path, name, children: new Map(), held: new Map(), weight, last: undefined, active: undefined }
   }
 
   function leavesOf(at: Node): string[] {
     if (at.active !== undefined) return [at.active]
     return [...at.children.values()]
       .map((child) => ({ child, share: dominant(child) / child.weight }))
-      .sort((a, b) => a.share - b.share || a.child.served - b.child.served || byText(a.child, b.child))
+      .sort((a, b) => a.share - b.share || inTurn(a.child.name, b.child.name, at.last))
       .flatMap(({ child }) => leavesOf(child))
   }
 
@@ -109,6 +116,9 @@ export function sorter(total: Quantities, weights: Readonly<Record<string, numbe
   }
 }
 
-function byText(a: Node, b: Node): number {
-  return a.path < b.path ? -1 : 1
+/** In the order of names, as a ring that begins behind `last`. */
+function inTurn(a: string, b: string, last: string | undefined): number {
+  const isPast = (name: string): boolean => last !== undefined && name <= last
+  if (isPast(a) !== isPast(b)) return isPast(a) ? 1 : -1
+  return a < b ? -1 : 1
 }

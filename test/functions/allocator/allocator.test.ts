@@ -11,6 +11,7 @@ import { type Place, place } from './place.ts'
 
 const A = 'cluster-Sa'
 const B = 'cluster-Sb'
+const C = 'cluster-Sc'
 
 function offersIn(mail: readonly Mail[]) {
   return mail.flatMap(({ body }) => (body.kind === 'offer' ? [body.offer] : []))
@@ -212,7 +213,7 @@ describe('turns in each other’s way', () => {
       ...store,
       async commit(changes, token) {
         const result = await store.commit(changes, token)
-        // A second agent arrives while the first turn commits, and another process is nudged for it.
+        // Another agent arrives while the first turn commits, and another process is nudged for it.
         if (changes.some(({ kind }) => kind === 'mail') && during !== undefined) {
           const action = during
           during = undefined
@@ -221,18 +222,43 @@ describe('turns in each other’s way', () => {
         return result
       },
     }))
-    await there.put(agent(A, cpusMem(4, 4096)), framework('f'))
+    await there.put(agent(A, cpusMem(4, 4096)), agent(B, cpusMem(4, 4096)), framework('f'))
     let wanted = 0
     during = async () => {
-      await there.put(agent(B, cpusMem(4, 4096)))
+      await there.put(agent(C, cpusMem(4, 4096)))
       await allocate(another(there))
       wanted = (await there.env.store.get('allocation', {}))?.wanted ?? 0
-      expect((await there.ledger(B)).offers).toEqual({})
+      expect((await there.ledger(C)).offers).toEqual({})
     }
     await allocate(there.env)
     expect(wanted).toBe(1)
-    expect(Object.keys((await there.ledger(B)).offers)).toHaveLength(1)
+    expect(Object.keys((await there.ledger(C)).offers)).toHaveLength(1)
     expect((await there.env.store.get('allocation', {}))?.holder).toBeUndefined()
+  })
+
+  test('a turn over one agent is one write, and void when another turn came between', async () => {
+    let between: (() => Promise<void>) | undefined
+    let commits = 0
+    const there = place((store) => ({
+      ...store,
+      async commit(changes, token) {
+        commits++
+        const action = between
+        between = undefined
+        await action?.()
+        return store.commit(changes, token)
+      },
+    }))
+    await there.put(agent(A, cpusMem(4, 4096)), framework('f'), framework('g'))
+    commits = 0
+    between = async () => {
+      await allocate(another(there))
+    }
+    await allocate(there.env)
+    expect(Object.keys((await there.ledger(A)).offers)).toHaveLength(1)
+    // The one that came between, and the one that then found nothing left to do.
+    expect(commits).toBe(2)
+    expect((await there.env.store.get('allocation', {}))?.recent).toEqual([{ frameworkId: 'f', role: '*' }])
   })
 
   test('takeover: the lease of an allocator that died is taken when it is over, with a higher fence', async () => {
