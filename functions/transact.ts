@@ -6,6 +6,7 @@ import type { Decision } from '../master/decision.ts'
 import { MAX_COMMIT_ATTEMPTS } from '../master/limits.ts'
 import { sleep } from '../protocol/clock.ts'
 import type { Environment } from './environment.ts'
+import { inLane } from './lanes.ts'
 import { tell } from './tell.ts'
 
 /** Thrown when others kept changing what was loaded; the caller is asked to come back (503, or the queue repeats). */
@@ -21,6 +22,19 @@ export class TooContended extends Error {
  * made anew has a new one.
  */
 export async function transact<Loaded, Answer>(
+  env: Environment,
+  work: {
+    readonly name: string
+    /** Spares writers of one process the conflicts they would make each other; see lanes.ts. */
+    readonly lane?: string | undefined
+    readonly load: () => Promise<Loaded>
+    readonly decide: (loaded: Loaded) => Decision<Answer>
+  },
+): Promise<Answer> {
+  return await inLane(env, work.lane, () => attempts(env, work))
+}
+
+async function attempts<Loaded, Answer>(
   env: Environment,
   work: {
     readonly name: string

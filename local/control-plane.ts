@@ -11,7 +11,7 @@ import type { Environment, Log } from '../functions/environment.ts'
 import { heartbeats } from '../functions/heartbeats/handler.ts'
 import { listen } from '../functions/http/local-server.ts'
 import { type Route, routed } from '../functions/http/routes.ts'
-import type { HttpAnswer, HttpRequest } from '../functions/http/types.ts'
+import { type Handler, type HttpAnswer, type HttpRequest, text } from '../functions/http/types.ts'
 import { operatorRoutes } from '../functions/operator/routes.ts'
 import { inProcessBells } from '../functions/ports/bells.ts'
 import { consume } from '../functions/ports/consume.ts'
@@ -60,12 +60,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     bells: inProcessBells(clock),
     cluster: await ensureCluster(store, randomIds, clock),
   }
-  const server = await listen({ handler: front(env, options), host: options.host, port: options.port, env })
+  // The port is known only when it is listened on, and what is answered names it.
+  let answer: Handler = () => text(503, 'The control plane is starting; try again')
+  const server = await listen({
+    handler: (request) => answer(request),
+    host: options.host,
+    port: options.port,
+    env,
+  })
   const { hostname, ip } = options.settings.publicAddress
   const placed: Environment = {
     ...env,
     settings: { ...options.settings, publicAddress: { hostname, ip, port: server.port } },
   }
+  answer = front(placed, options)
   const loops = [
     consume(queues, 'heartbeats', (batch) => heartbeats(placed, batch), ending.signal, {
       log,

@@ -7,6 +7,7 @@ import type { Ledger, Run } from '../../master/model.ts'
 import type { UpdateResult, UpdatesAnswer, UpdatesCall } from '../../protocol/agent-messages.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
+import { ledgerLane } from '../lanes.ts'
 import { transact } from '../transact.ts'
 import { loadFrameworks, loadTasks, present } from './load.ts'
 import { passOnAsBeat, type Refusal, refusal } from './standing.ts'
@@ -31,6 +32,7 @@ async function take(env: Environment, call: UpdatesCall): Promise<Taken> {
   const context = await contextOf(env)
   return await transact(env, {
     name: 'take updates',
+    lane: ledgerLane(call.agentId),
     load: () => load(env, call),
     decide: (loaded): Decision<Taken> => {
       const refused = refusal(loaded.ledger, call)

@@ -34,6 +34,7 @@ import type {
 } from '../../protocol/messages.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
+import { ledgerLane } from '../lanes.ts'
 import { transact } from '../transact.ts'
 import { acceptInPieces } from './accept-in-pieces.ts'
 import { type Admitted, judged } from './admitted.ts'
@@ -112,9 +113,16 @@ async function one<Body, Loaded extends { readonly framework: Framework }>(
   const context = await contextOf(env)
   return await transact(env, {
     name: call.type ?? '',
+    lane: laneOf(call),
     load: async () => (idError(frameworkId) === undefined ? await load(env, frameworkId, body) : undefined),
     decide: judged(caller, (loaded: Loaded) => decide(loaded, body, context)),
   })
+}
+
+/** Calls that use offers write the ledger of their agent; others meet nobody often enough to wait for. */
+function laneOf({ accept: accepted, decline: declined }: SchedulerCall): string | undefined {
+  const [agentId] = agentsOf(accepted ?? declined ?? {})
+  return agentId === undefined ? undefined : ledgerLane(agentId)
 }
 
 /** Part after part, each a transaction of its own; the first that is not taken ends the call. */
