@@ -174,6 +174,8 @@ export class Checkpoint {
       try {
         if (index === lines.length - 1) throw new Error('it has no end')
         const entry = readJson(one)
+        // An entry without a launch before it speaks of a task that was forgotten.
+        if (index === 0 && !isLaunch(entry)) break
         if (launch === undefined) launch = entry as LaunchEntry
         else entries.push(entry as TaskLogEntry)
         whole += Buffer.byteLength(one) + 1
@@ -225,6 +227,10 @@ export class Checkpoint {
   private remove(file: string): void {
     rmSync(join(this.dir, file), { force: true })
   }
+}
+
+function isLaunch(entry: unknown): boolean {
+  return typeof entry === 'object' && entry !== null && 'launch' in entry
 }
 
 function positionOf({ agentId, incarnation, applied }: AgentState): Position {

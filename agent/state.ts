@@ -46,6 +46,8 @@ export interface Stop {
   readonly why: 'kill' | 'group' | 'end' | 'time' | 'health'
   /** Kills of the control plane that were delivered. */
   kills: number
+  /** Of the newest kill, for an executor that has to be told again. */
+  readonly policy?: KillPolicy | undefined
   /** When the first signal was sent; the grace counts from there. */
   readonly since: number
   /** When the container is destroyed; later kills only bring it nearer. */

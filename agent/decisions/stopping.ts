@@ -42,9 +42,9 @@ export function onKillDeadline(turn: Turn, key: string): void {
   turn.act({ action: 'destroy', containerId: task.containerId })
 }
 
-/** A kill that was delivered to an executor which then lost its stream is delivered again. */
+/** Says KILL, also again to an executor that had lost its stream. */
 export function deliverKill(turn: Turn, task: TaskRecord): void {
-  const policy = task.launch.killPolicy
+  const policy = task.stop?.policy
   turn.act({
     action: 'event',
     executor: keyOf(task.frameworkId, task.executorId),
@@ -80,19 +80,10 @@ function killUnderCustomExecutor(turn: Turn, task: TaskRecord, order: StopOrder)
     kills: order.kills,
     since: task.stop?.since ?? turn.now,
     deadline: turn.now + grace,
+    ...(order.policy === undefined ? {} : { policy: order.policy }),
   }
   turn.save({ save: 'task-log', task: task.key, entry: { stop: task.stop } })
-  turn.act({
-    action: 'event',
-    executor: keyOf(task.frameworkId, task.executorId),
-    event: {
-      type: 'KILL',
-      kill: {
-        task_id: { value: task.taskId },
-        ...(order.policy === undefined ? {} : { kill_policy: order.policy }),
-      },
-    },
-  })
+  deliverKill(turn, task)
 }
 
 function begin(turn: Turn, task: TaskRecord, order: StopOrder): void {

@@ -53,7 +53,11 @@ export function register(machine: Machine, incarnation: number, generation = 0):
   })
 }
 
-export function newMachine(state: AgentState = emptyState()): Machine {
+/** @param write what is saved is handed here as well, as the agent would write it down */
+export function newMachine(
+  state: AgentState = emptyState(),
+  write: (saves: readonly Save[], state: AgentState) => void = () => {},
+): Machine {
   let ids = 0
   const made: UpdateReport[] = []
   const machine: Machine = {
@@ -64,6 +68,7 @@ export function newMachine(state: AgentState = emptyState()): Machine {
     put(input) {
       const from = machine.actions.length
       decide(turn(), input)
+      write(machine.saves, state)
       for (const save of machine.saves.splice(0)) {
         if (save.save === 'task-log' && 'update' in save.entry) made.push(save.entry.update)
       }
