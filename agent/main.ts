@@ -1,6 +1,6 @@
 // The agent as a process: flags, signals, a log of JSON lines, and one line `ready` when it is registered.
 import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { systemClock } from '../protocol/clock.ts'
 import { ProcessContainerizer } from './containerizer/process.ts'
 import { isAlive, readStat } from './containerizer/process-table.ts'
@@ -8,6 +8,7 @@ import { chooseShim } from './containerizer/shim.ts'
 import { withDetected } from './detected-resources.ts'
 import { type Flags, readFlags } from './flags.ts'
 import { jsonLog } from './log.ts'
+import { containersDirectory, shimsDirectory } from './paths.ts'
 import { type RunningAgent, startAgent } from './start.ts'
 
 /** How often a parent is looked for. */
@@ -26,8 +27,8 @@ async function run(given: Flags): Promise<void> {
   const workDir = resolve(given.workDir)
   mkdirSync(workDir, { recursive: true })
   const containerizer = new ProcessContainerizer({
-    containersDirectory: join(workDir, 'containers'),
-    shims: chooseShim({ buildDirectory: join(workDir, 'shims') }),
+    containersDirectory: containersDirectory(workDir),
+    shims: chooseShim({ buildDirectory: shimsDirectory(workDir) }),
     clock: systemClock,
   })
   const agent = await startAgent({

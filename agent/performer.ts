@@ -7,7 +7,7 @@ import { type EnvironmentOf, executorEnvironment, taskEnvironment } from './exec
 import { probeCheck, probeHealth } from './executor/probes.ts'
 import type { ExecutorStreams } from './executor/streams.ts'
 import type { Log } from './log.ts'
-import type { SandboxOf } from './sandboxes.ts'
+import type { Collection, SandboxOf } from './sandboxes.ts'
 import type { ExecutorRecord, TaskRecord } from './state.ts'
 import type { Action, ContainerEnd } from './turn.ts'
 
@@ -21,8 +21,7 @@ export interface PerformerOptions {
   readonly executorEnvironment: Readonly<Record<string, string>>
   /** Where the sandbox of a container is. */
   readonly sandboxOf: (of: SandboxOf) => string
-  /** A sandbox may be collected from now on. */
-  readonly onSandboxDone: (path: string) => void
+  readonly collection: () => Pick<Collection, 'begin' | 'done'>
 }
 
 export interface Performer {
@@ -56,6 +55,7 @@ export function newPerformer(options: PerformerOptions, acting: () => Acting): P
   async function launch(id: ContainerID, order: ContainerOrder): Promise<void> {
     const containerId = id.value
     try {
+      await options.collection().begin({ agentId: acting().state.agentId ?? '', ...order })
       const { pid } = await containers.launch(order)
       if (stopped) return
       void acting().submit({ input: 'container-launched', containerId, pid })
@@ -104,7 +104,7 @@ export function newPerformer(options: PerformerOptions, acting: () => Acting): P
         streams.close(action.executor)
         return
       case 'sandbox-done':
-        options.onSandboxDone(options.sandboxOf({ agentId: acting().state.agentId ?? '', ...action }))
+        options.collection().done({ agentId: acting().state.agentId ?? '', ...action })
         return
     }
   }

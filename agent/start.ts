@@ -20,7 +20,8 @@ import { type Link, startLink } from './link.ts'
 import { jsonLog, type Log } from './log.ts'
 import { newPerformer, type Performer } from './performer.ts'
 import { plainContainers } from './plain-containers.ts'
-import { sandboxPath } from './sandboxes.ts'
+import { DEFAULT_LIMITS } from './sandbox-gc.ts'
+import { type SandboxOf, sandboxPath, startCollection } from './sandboxes.ts'
 import { emptyState, keyOf } from './state.ts'
 import type { Action, Save } from './turn.ts'
 import { lockWorkDir } from './work-dir.ts'
@@ -45,7 +46,8 @@ export interface AgentOptions {
   readonly containerizer: Containerizer
   /** Brings the files of a command into its sandbox; rejects with a sentence. */
   readonly fetchFiles?: ((order: ContainerOrder) => Promise<void>) | undefined
-  readonly onSandboxDone?: ((path: string) => void) | undefined
+  /** Mesos: --gc_delay, ms; a week unless given. */
+  readonly gcDelayMs?: number | undefined
   readonly switchUser?: boolean | undefined
   readonly strict?: boolean | undefined
   readonly reconfiguration?: Reconfiguration | undefined
@@ -129,7 +131,7 @@ async function startLocked(
       port: () => port,
       executorEnvironment: options.executorEnvironment ?? {},
       sandboxOf: (of) => sandboxPath(options.workDir, of),
-      onSandboxDone: options.onSandboxDone ?? (() => {}),
+      collection: () => collection,
     },
     () => acting,
   )
@@ -146,6 +148,13 @@ async function startLocked(
     },
   })
 
+  const collection = startCollection({
+    workDir: options.workDir,
+    clock,
+    log,
+    gcDelayMs: options.gcDelayMs ?? DEFAULT_LIMITS.gcDelayMs,
+    isLive,
+  })
   const ids = [...state.tasks.values(), ...state.executors.values()].map((one) => one.containerId)
   const found = await containers.recover([...new Map(ids.map((id) => [id.value, id])).values()])
   const wantedPort = options.port === 0 ? (remembered.info?.port ?? 0) : options.port
@@ -265,10 +274,18 @@ async function startLocked(
     return ids.find((id) => id.value === value) ?? { value }
   }
 
+  function isLive(of: Pick<SandboxOf, 'agentId' | 'frameworkId' | 'executorId'>): boolean {
+    if (of.agentId !== state.agentId) return false
+    const isIts = (one: { readonly frameworkId: string; readonly executorId: string }) =>
+      one.frameworkId === of.frameworkId && one.executorId === of.executorId
+    return state.executors.has(keyOf(of.frameworkId, of.executorId)) || [...state.tasks.values()].some(isIts)
+  }
+
   async function stop(): Promise<void> {
     if (stopped) return
     stopped = true
     link?.stop()
+    collection.stop()
     acting.stop()
     performer.stop()
     await server.close()
