@@ -30,6 +30,8 @@ export interface ControlPlaneOptions {
   readonly clock: Clock
   readonly settings: Settings
   readonly log: Log
+  /** Where the log is written, if to a file: operators may read it. */
+  readonly logFile?: string | undefined
   readonly host: string
   /** 0: any free one. */
   readonly port: number
@@ -112,7 +114,7 @@ function front(env: Environment, options: ControlPlaneOptions) {
   const routes: readonly Route[] = [
     ...schedulerRoutes(env),
     ...agentRoutes(env),
-    ...operatorRoutes(env, { deadLetters: deadLettersOf(options.queues) }),
+    ...operatorRoutes(env, { deadLetters: deadLettersOf(options.queues), logFile: options.logFile }),
   ]
   const route = routed(env, routes)
   const { intercept } = options

@@ -44,7 +44,8 @@ async function main(options: StartOptions): Promise<void> {
   }
   const dataDir = dataFolder(options)
   undo.push(lock(dataDir))
-  const log = logTo(dataDir, options)
+  const logFile = logFileIn(dataDir, options)
+  const log = logTo(logFile)
 
   const [dynamo, sqs] = await Promise.all([dynamodb(options, dataDir), queuesEmulator(options, dataDir)])
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
@@ -75,6 +76,7 @@ async function main(options: StartOptions): Promise<void> {
       publicAddress: { hostname: HOST, ip: HOST, port: options.port },
     }),
     log,
+    logFile,
     host: HOST,
     port: options.port,
     intercept: faultRoutes(() => agents?.agents ?? []),
@@ -127,9 +129,16 @@ function dataFolder(options: StartOptions): string {
   return folder
 }
 
-function logTo(dataDir: string, options: StartOptions): Log {
-  if (options.logFormat === 'json' && !process.stdout.isTTY) return jsonLog({ destination: process.stdout })
-  return jsonLog({ destination: createWriteStream(join(dataDir, 'control-plane.log'), { flags: 'a' }) })
+/** The file the log goes to, which operators can read as `/master/log`; undefined when it is printed. */
+function logFileIn(dataDir: string, options: StartOptions): string | undefined {
+  if (options.logFormat === 'json' && !process.stdout.isTTY) return undefined
+  return join(dataDir, 'control-plane.log')
+}
+
+function logTo(logFile: string | undefined): Log {
+  return jsonLog({
+    destination: logFile === undefined ? process.stdout : createWriteStream(logFile, { flags: 'a' }),
+  })
 }
 
 async function dynamodb(options: StartOptions, dataDir: string): Promise<string> {
