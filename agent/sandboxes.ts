@@ -49,9 +49,9 @@ export function startCollection(options: CollectionOptions): Collection {
   })
   let cancel: (() => void) | undefined
   let stopped = false
-  void begin().catch((error: unknown) =>
-    log.warn('old sandboxes were not looked at', { error: String(error) }),
-  )
+  void begin()
+    .catch((error: unknown) => log.warn('old sandboxes were not looked at', { error: String(error) }))
+    .then(sweep)
 
   return {
     done: (of) => {

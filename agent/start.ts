@@ -1,11 +1,12 @@
 // Starts an agent in this process: takes the work directory, recovers what runs, opens its API, registers.
 import { randomUUID } from 'node:crypto'
+import { realpathSync } from 'node:fs'
 import type { RegisterCall } from '../protocol/agent-messages.ts'
 import { type Clock, sleep, systemClock } from '../protocol/clock.ts'
 import { digestOf } from '../protocol/digest.ts'
 import type { AgentInfo, Attribute, Resource } from '../protocol/messages.ts'
 import { type Acting, startActing } from './acting.ts'
-import { noFiles } from './api/no-files.ts'
+import { agentFiles } from './api/agent-files.ts'
 import { agentApi } from './api/routes.ts'
 import { listen } from './api/server.ts'
 import { Checkpoint, type Remembered } from './checkpoint.ts'
@@ -255,7 +256,7 @@ async function startLocked(
       acting,
       streams,
       containers,
-      files: noFiles,
+      files: agentFiles(realpathSync(options.workDir), state),
       agentInfo,
       ip: options.ip,
       startTime,

@@ -55,11 +55,16 @@ function legacyFile(file: FileInfo): unknown {
   }
 }
 
+const KINDS: ReadonlyMap<number, string> = new Map([
+  [0o040000, 'd'],
+  [0o120000, 'l'],
+  [0o100000, '-'],
+])
+
 /** `-rw-r--r--` for the bits of a mode. */
 function modeText(mode: number): string {
-  const kinds: Readonly<Record<number, string>> = { 9604: 'd', 21609: 'l', 16807: '-' }
   const letters = [0o400, 0o200, 0o100, 0o040, 0o020, 0o010, 0o004, 0o002, 0o001].map((bit, index) =>
     (mode & bit) === 0 ? '-' : 'rwx'[index % 3],
   )
-  return `${kinds[mode & 0o170000] ?? '?'}${letters.join('')}`
+  return `${KINDS.get(mode & 0o170000) ?? '?'}${letters.join('')}`
 }

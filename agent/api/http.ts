@@ -1,4 +1,5 @@
 // Requests and answers of the agent's own HTTP server.
+import type { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 
 export interface HttpRequest {
@@ -22,7 +23,9 @@ export interface RecordSink {
 export interface HttpAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>> | undefined
-  readonly body?: Uint8Array | string | undefined
+  readonly body?: Uint8Array | string | Readable | undefined
+  /** Bytes of a body that is a stream. */
+  readonly length?: number | undefined
   /** Instead of a body: called once the head is out; the returned function is called when the peer has gone. */
   readonly stream?: ((sink: RecordSink) => () => void) | undefined
 }

@@ -1,5 +1,6 @@
 // The agent's HTTP server: executors call it over kept-alive connections that they never retry, so it closes none first.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { pipeline, Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import type { Log } from '../log.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, inflated, MAX_BODY_BYTES, text } from './http.ts'
@@ -97,6 +98,16 @@ function send(incoming: IncomingMessage, outgoing: ServerResponse, answer: HttpA
   if (outgoing.destroyed) return
   if (answer.stream !== undefined) {
     stream(outgoing, answer, answer.stream)
+    return
+  }
+  if (answer.body instanceof Readable) {
+    const { body, length } = answer
+    outgoing.writeHead(answer.status, {
+      ...answer.headers,
+      ...(length === undefined ? {} : { 'content-length': length }),
+    })
+    // A file that is cut meanwhile, or a peer that goes, ends the connection: nothing else is left to say.
+    pipeline(body, outgoing, () => {})
     return
   }
   const plain = typeof answer.body === 'string' ? Buffer.from(answer.body) : (answer.body ?? Buffer.alloc(0))

@@ -7,7 +7,9 @@ import { wanted } from './tasks.ts'
 let world: World
 beforeAll(async () => {
   world = await startWorld({ flags: { work_dir: '/x' } })
-  world.controlPlane.want([wanted('shown', 'sleep 100', { labels: { labels: [{ key: 'k', value: 'v' }] } })])
+  world.controlPlane.want([
+    wanted('shown', 'echo hello; exec sleep 100', { labels: { labels: [{ key: 'k', value: 'v' }] } }),
+  ])
   await until(() => world.controlPlane.states('shown').length === 2)
 })
 afterAll(() => world.close())
@@ -119,6 +121,50 @@ describe('older endpoints', () => {
     expect((await fetch(url('/health'))).status).toBe(200)
     expect((await fetch(url('/nope'))).status).toBe(404)
     expect(await (await fetch(url('/state?jsonp=cb'))).text()).toMatch(/^cb\(\{.*\}\);$/s)
+  })
+})
+
+describe('files', () => {
+  test('of a sandbox are listed and read, by its real path and by the virtual one', async () => {
+    const state = await (await fetch(url('/state'))).json()
+    // The answer was looked at above.
+    const { directory } = (state as { frameworks: { executors: { directory: string }[] }[] }).frameworks[0]
+      ?.executors[0] ?? { directory: '' }
+    for (const path of [directory, '/frameworks/f/executors/shown/runs/latest']) {
+      const { file_infos } = (await call('LIST_FILES', { list_files: { path } })).list_files
+      expect(file_infos.map((file: { path: string }) => file.path)).toEqual([
+        `${path}/stderr`,
+        `${path}/stdout`,
+      ])
+      const read = await call('READ_FILE', { read_file: { path: `${path}/stdout`, offset: 1 } })
+      expect(read.read_file).toEqual({ size: 6, data: Buffer.from('ello\n').toString('base64') })
+      const query = `path=${encodeURIComponent(`${path}/stdout`)}`
+      expect(await (await fetch(url(`/files/read?${query}&offset=0&length=3`))).json()).toEqual({
+        offset: 0,
+        data: 'hel',
+      })
+      expect(await (await fetch(url(`/files/read?${query}`))).json()).toEqual({ offset: 6, data: '' })
+      const download = await fetch(url(`/slave(1)/files/download?${query}`))
+      expect(download.headers.get('content-disposition')).toBe('attachment; filename=stdout')
+      expect(await download.text()).toBe('hello\n')
+      const browsed = await (await fetch(url(`/files/browse?path=${encodeURIComponent(path)}`))).json()
+      expect(browsed).toMatchObject([
+        { path: `${path}/stderr`, mode: '-rw-r-----' },
+        { path: `${path}/stdout`, size: 6 },
+      ])
+    }
+  })
+
+  test('A14: outside of sandboxes there is nothing', async () => {
+    for (const path of [
+      '/etc/passwd',
+      `${world.workDir}/meta/position.json`,
+      `${world.workDir}/slaves/../meta/position.json`,
+      '/nope',
+    ]) {
+      expect((await fetch(url(`/files/read?path=${encodeURIComponent(path)}&offset=0`))).status).toBe(404)
+    }
+    expect((await fetch(url('/files/browse'))).status).toBe(400)
   })
 })
 
