@@ -4,6 +4,7 @@
 // begins after they asked, so it sees what they speak of.
 import type { Environment } from '../environment.ts'
 import type { QueueMessage } from '../ports/queues.ts'
+import { pace } from './pace.ts'
 import { turn } from './turn.ts'
 
 /** Resolves when a turn that began after this call has ended. Throws when the table is away. */
@@ -35,7 +36,11 @@ interface TurnByTurn {
 const processes = new WeakMap<Environment, TurnByTurn>()
 
 function turnByTurn(env: Environment): TurnByTurn {
-  const turns = { holder: env.ids.random(), known: new Set<string>() }
+  const turns = {
+    holder: env.ids.random(),
+    known: new Set<string>(),
+    pace: pace(() => env.clock.now()),
+  }
   let running: Promise<void> | undefined
   let following: Promise<void> | undefined
 

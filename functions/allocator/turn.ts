@@ -9,12 +9,13 @@ import { commitOffers } from '../../master/allocator/commit-offers.ts'
 import { voidOffers } from '../../master/allocator/void-offers.ts'
 import type { Context } from '../../master/context.ts'
 import { ALLOCATION_LEASE_MS } from '../../master/limits.ts'
-import type { Allocation } from '../../master/model.ts'
+import type { Allocation, Framework } from '../../master/model.ts'
 import { all } from '../../store/store.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { tell } from '../tell.ts'
 import { giveBack, isFree, renew, take, turnAtOnce } from './lease.ts'
+import type { Pace } from './pace.ts'
 import { readWorld, type World } from './world.ts'
 
 /** Who takes turns: one per process. */
@@ -23,6 +24,7 @@ export interface Turns {
   readonly holder: string
   /** Agents seen in the last turn; advice only. */
   readonly known: Set<string>
+  readonly pace: Pace
 }
 
 /** Rounds one call runs on behalf of others before it lets them. */
@@ -40,7 +42,7 @@ export async function turn(env: Environment, turns: Turns): Promise<void> {
       readWorld(env, turns.known),
       contextOf(env),
     ])
-    const work = plan(world, { env, context, recent: read?.recent ?? [] })
+    const work = plan(world, { env, turns, context, recent: read?.recent ?? [] })
     if (work.length === 0) {
       if (read?.holder !== turns.holder) return
       if (await giveBack(env, read, { served: [] })) return
@@ -49,7 +51,7 @@ export async function turn(env: Environment, turns: Turns): Promise<void> {
     const mine = { holder: turns.holder, now: context.now }
     const [only, ...others] = work
     if (only !== undefined && others.length === 0 && isFree(read, mine)) {
-      if (await performOne(env, { world, work: only, context, read, begunAt })) return
+      if (await performOne(env, turns, { world, work: only, context, read, begunAt })) return
       continue
     }
     const taken = await take(env, read, mine)
@@ -73,18 +75,22 @@ function plan(
   { agents, frameworks }: World,
   {
     env,
+    turns,
     context,
     recent,
     candidates,
   }: {
     readonly env: Environment
+    readonly turns: Turns
     readonly context: Context
     readonly recent: readonly Grantee[]
     readonly candidates?: ReadonlySet<string>
   },
 ): readonly Work[] {
   const byId = new Map(frameworks.map((framework) => [framework.frameworkId, framework]))
-  const grants = allocate({ agents, frameworks, recent, candidates, region: env.settings.region }, context)
+  const { allows } = turns.pace
+  const { region } = env.settings
+  const grants = allocate({ agents, frameworks, recent, candidates, allows, region }, context)
   return agents
     .filter(({ ledger }) => candidates?.has(ledger.agentId) ?? true)
     .map((agent) => ({
@@ -102,6 +108,7 @@ function plan(
  */
 async function performOne(
   env: Environment,
+  turns: Turns,
   {
     world,
     work: { agent, grants },
@@ -121,7 +128,10 @@ async function performOne(
   const decision = commitOffers({ agent, grants, frameworks, executorIds }, context)
   const changes = [...decision.changes, turnAtOnce(env, read, decision.answer > 0 ? grants : [])]
   const { kind } = await env.store.commit(changes, env.ids.uuid())
-  if (kind === 'committed') await tell(env, decision.tell)
+  if (kind === 'committed') {
+    if (decision.answer > 0) note(turns, { agent, grants }, frameworks)
+    await tell(env, decision.tell)
+  }
   env.log.info('allocated', {
     offers: kind === 'committed' ? decision.answer : 0,
     conflicted: kind === 'committed' ? 0 : 1,
@@ -143,13 +153,13 @@ async function perform(
     readonly begunAt: number
   },
 ): Promise<readonly Grantee[]> {
-  const { done, conflicted } = await commitAll(env, first)
+  const { done, conflicted } = await commitAll(env, turns, first)
   let offers = done
   if (conflicted.size > 0) {
     const [world, context] = await Promise.all([readWorld(env, turns.known), contextOf(env)])
     const recent = [...(first.lease.recent ?? []), ...done]
-    const work = plan(world, { env, context, recent, candidates: conflicted })
-    const again = await commitAll(env, { world, work, context, lease: first.lease })
+    const work = plan(world, { env, turns, context, recent, candidates: conflicted })
+    const again = await commitAll(env, turns, { world, work, context, lease: first.lease })
     offers = [...done, ...again.done]
   }
   env.log.info('allocated', {
@@ -162,6 +172,7 @@ async function perform(
 
 async function commitAll(
   env: Environment,
+  turns: Turns,
   {
     world,
     work,
@@ -192,12 +203,22 @@ async function commitAll(
           conflicted.add(agent.ledger.agentId)
           return
         }
-        if (decision.answer > 0) done.push(...grants)
+        if (decision.answer > 0) {
+          done.push(...grants)
+          note(turns, { agent, grants }, frameworks)
+        }
         await tell(env, decision.tell)
       }),
     )
   }
   return { done, conflicted }
+}
+
+function note(turns: Turns, { agent, grants }: Work, frameworks: ReadonlyMap<string, Framework>): void {
+  for (const { frameworkId, role, resources } of grants) {
+    const framework = frameworks.get(frameworkId)
+    if (framework !== undefined) turns.pace.made({ ledger: agent.ledger, framework, role, resources })
+  }
 }
 
 /** Live executors of the frameworks that are granted and have something on the agent: only then it is worth a query. */

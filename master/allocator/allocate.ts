@@ -31,8 +31,17 @@ export interface Snapshot {
   readonly weights?: Readonly<Record<string, number>> | undefined
   /** Who was served last, per role, the latest at the end: equal shares take turns, so nobody who declines is always first. */
   readonly recent?: readonly Grantee[] | undefined
+  /** Asked last, before a grant: false keeps this offer from the framework for now. Absent: nothing is kept. */
+  readonly allows?: ((wanted: Offering) => boolean) | undefined
   /** Where the control plane runs; agents of other regions need REGION_AWARE. Absent: all agents are near. */
   readonly region?: string | undefined
+}
+
+export interface Offering {
+  readonly ledger: Ledger
+  readonly framework: Framework
+  readonly role: string
+  readonly resources: Resources
 }
 
 export interface Grantee {
@@ -64,6 +73,7 @@ export function allocate(snapshot: Snapshot, context: { readonly now: number }):
         region: snapshot.region,
       })
       if (resources === undefined) continue
+      if (snapshot.allows?.({ ledger: agent.ledger, framework, role, resources }) === false) continue
       grants.push({ agentId: agent.ledger.agentId, frameworkId: framework.frameworkId, role, resources })
       left = subtract(left, resources)
       shares.granted({ frameworkId: framework.frameworkId, role }, resources)

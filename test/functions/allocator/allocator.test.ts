@@ -160,6 +160,36 @@ describe('a turn', () => {
     expect(served).toEqual(['f', 'g', 'f', 'g'])
   })
 
+  test('A30: what comes back unused at once is offered three times a second, not more; others get it', async () => {
+    const { env, put, ledger, clock } = place()
+    await put(agent(A, cpusMem(4, 4096)), framework('f'))
+    let offers = 0
+    const giveBack = async () => {
+      await allocate(env)
+      const now = await ledger(A)
+      offers += Object.keys(now.offers).length
+      const item = { ...now, offers: {} }
+      await env.store.commit(
+        [{ do: 'put', kind: 'ledger', item, when: { name: 'unchanged' } }],
+        env.ids.uuid(),
+      )
+    }
+    for (let round = 0; round < 10; round++) await giveBack()
+    expect(offers).toBe(3)
+    await put(framework('g'))
+    await giveBack()
+    expect(offers).toBe(4)
+    clock.time += 1_000
+    for (let round = 0; round < 10; round++) await giveBack()
+    expect(offers).toBe(10)
+    // A launch in between makes it another offer.
+    const now = await ledger(A)
+    const item = { ...now, generation: 2 }
+    await env.store.commit([{ do: 'put', kind: 'ledger', item, when: { name: 'unchanged' } }], 'launched')
+    await giveBack()
+    expect(offers).toBe(11)
+  })
+
   test('many void offers are rescinded over several turns, and nothing is offered before all are', async () => {
     const { env, put, ledger, mail, clock } = place()
     const offers = Object.fromEntries(
