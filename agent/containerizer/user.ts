@@ -62,3 +62,24 @@ async function ask(program: string, args: readonly string[]): Promise<string> {
     return ''
   }
 }
+
+export interface AccountNames {
+  /** The number itself where there is no name. */
+  user(uid: number): string
+  group(gid: number): string
+}
+
+/** Names as `ls` shows them; only of accounts that are in the machine's files. */
+export async function accountNames(files: AccountFiles = systemFiles): Promise<AccountNames> {
+  const [users, groups] = await Promise.all([files.passwd, files.group].map(namesById))
+  return {
+    user: (uid) => users?.get(String(uid)) ?? String(uid),
+    group: (gid) => groups?.get(String(gid)) ?? String(gid),
+  }
+}
+
+async function namesById(path: string): Promise<ReadonlyMap<string, string>> {
+  const lines = (await textOf(path)).split('\n').map((line) => line.split(':'))
+  // The first line of a number counts.
+  return new Map(lines.reverse().map(([name = '', , id = '']) => [id, name]))
+}
