@@ -31,7 +31,7 @@ async function run(given: Flags): Promise<void> {
     shims: chooseShim({ buildDirectory: shimsDirectory(workDir) }),
     clock: systemClock,
   })
-  const agent = await startAgent({
+  const starting = startAgent({
     ...given,
     workDir,
     resources: withDetected(given.resources, workDir),
@@ -40,7 +40,9 @@ async function run(given: Flags): Promise<void> {
     log,
     onEnd: (why, failed) => exit(failed ? 1 : 0, why),
   })
-  watchSignals(agent, given)
+  // From the first moment: Node would open its debugger on SIGUSR1 that nobody listens to.
+  watchSignals(starting, given)
+  const agent = await starting
   if (given.parentPid !== undefined) watchParent(agent, given.parentPid)
   const agentId = await agent.registered
   process.stdout.write(`ready ${JSON.stringify({ agentId, port: agent.port })}\n`)
@@ -51,14 +53,15 @@ async function run(given: Flags): Promise<void> {
   }
 
   /** SIGTERM leaves the tasks alone, as in Mesos; SIGUSR1 ends them and unregisters. */
-  function watchSignals(running: RunningAgent, { stopTasksOnExit }: Flags): void {
-    const leave = (signal: string) => {
-      const done = stopTasksOnExit ? running.end() : running.stop()
-      void done.then(() => exit(0, signal))
+  function watchSignals(running: Promise<RunningAgent>, { stopTasksOnExit }: Flags): void {
+    const leave = async (signal: string, endTasks: boolean) => {
+      const one = await running
+      await (endTasks ? one.end() : one.stop())
+      exit(0, signal)
     }
-    process.on('SIGTERM', () => leave('SIGTERM'))
-    process.on('SIGINT', () => leave('SIGINT'))
-    process.on('SIGUSR1', () => void running.end().then(() => exit(0, 'SIGUSR1')))
+    process.on('SIGTERM', () => void leave('SIGTERM', stopTasksOnExit))
+    process.on('SIGINT', () => void leave('SIGINT', stopTasksOnExit))
+    process.on('SIGUSR1', () => void leave('SIGUSR1', true))
   }
 
   function watchParent(running: RunningAgent, pid: number): void {
