@@ -45,7 +45,7 @@ export function isRescind(event: SchedulerEvent): boolean {
 }
 
 /** Everything a framework was told about a task, in order. */
-export function statuses({ events }: TestFramework, taskId: string): readonly TaskStatus[] {
+export function statuses({ events }: Pick<TestFramework, 'events'>, taskId: string): readonly TaskStatus[] {
   return events
     .map((event) => event.update?.status)
     .filter((status) => status !== undefined)
