@@ -16,7 +16,7 @@ export function writeRow(row: Row): Attributes {
     version: { N: String(row.version) },
     schema: { N: String(row.schema) },
     attempt: { S: row.attempt },
-    body: { S: row.body },
+    body: typeof row.body === 'string' ? { S: row.body } : { B: row.body },
   }
   if (row.epoch !== undefined) attributes.epoch = { N: String(row.epoch) }
   if (row.removed !== undefined) attributes.removed = { BOOL: row.removed }
@@ -41,7 +41,7 @@ export function readRow(item: Readonly<Attributes>): Row {
     version: Number(item.version?.N),
     schema: Number(item.schema?.N),
     attempt: text(item, 'attempt'),
-    body: text(item, 'body'),
+    body: item.body?.B ?? text(item, 'body'),
     ...(epoch && { epoch: Number(epoch.N) }),
     ...(removed && { removed: removed.BOOL }),
     ...(tag && { tag: tag.S }),

@@ -7,8 +7,9 @@ import type { Refs } from '../master/decision.ts'
 import type { ItemKind, Items } from '../master/model.ts'
 import { assert } from './assert.ts'
 import { readBody, writeBody } from './body.ts'
+import { pack, unpack } from './packing.ts'
 import { packResources, unpackResources } from './resource-lists.ts'
-import type { Lifted, Row, RowKey } from './rows.ts'
+import { type Lifted, type Row, type RowKey, sizeOf } from './rows.ts'
 import type { PartitionKinds, Partitions } from './store.ts'
 
 interface KindOf<K extends ItemKind> {
@@ -118,14 +119,15 @@ export function writeItem<K extends ItemKind>(kind: K, item: Items[K] & Refs[K],
   for (const path of RESOURCE_PATHS[kind]) shorten(body, path, 0)
   const key = keyOf(kind, item)
   // `lifted` names fields of the item that have the row's types; a table that did not would not compile.
-  return {
+  const row: Row = {
     ...key,
     version: item.version + 1,
     schema,
     attempt,
-    body: withoutCluster(key, writeBody(body)),
+    body: '',
     ...(beside as Pick<Row, Lifted>),
   }
+  return { ...row, body: pack(withoutCluster(key, writeBody(body)), sizeOf(row)) }
 }
 
 /** The item of a row. Throws on a row of a later release than the next one. */
@@ -133,7 +135,7 @@ export function readItem<K extends ItemKind>(kind: K, row: Row): Items[K] {
   const { schema, lifted } = KINDS[kind]
   assert(row.schema <= schema + 1, () => `a ${kind} was written by a later release (schema ${row.schema})`)
   // What was written by `writeItem`, for this kind, is read: the key says which kind it is.
-  const item = readBody(withCluster(row, row.body)) as Record<string, unknown>
+  const item = readBody(withCluster(row, unpack(row.body))) as Record<string, unknown>
   item.version = row.version
   for (const field of lifted) if (row[field] !== undefined) item[field] = row[field]
   for (const path of RESOURCE_PATHS[kind]) lengthen(item, path, 0)

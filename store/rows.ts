@@ -1,11 +1,13 @@
 // A row is an item as the table keeps it; `Rows` is the little that a table must be able to do.
 import { Buffer } from 'node:buffer'
 import type { Arguments, Rule } from './conditions.ts'
+import type { Body } from './packing.ts'
 
 export type Scalar = string | number | boolean
 
 /**
- * The body is JSON text, not nested attributes: writing and reading it costs a tenth of the processor time. Only
+ * The body is JSON text (packed when that is cheaper, see `packing.ts`), not nested attributes: writing and reading
+ * it costs a tenth of the processor time. Only
  * what conditions and the table's own expiry look at stands beside it.
  */
 export interface Row {
@@ -16,7 +18,7 @@ export interface Row {
   readonly schema: number
   /** Token of the commit that wrote this row: evidence for a commit whose answer was lost (H1). */
   readonly attempt: string
-  readonly body: string
+  readonly body: Body
   readonly epoch?: number | undefined
   readonly removed?: boolean | undefined
   readonly tag?: string | undefined
@@ -28,7 +30,8 @@ export interface Row {
 
 /** Item fields that stand beside the body. */
 export type Lifted = 'epoch' | 'removed' | 'tag' | 'holder' | 'fence' | 'ttl'
-export type Attribute = keyof Row
+/** What conditions may look at: everything but the body. */
+export type Attribute = Exclude<keyof Row, 'body'>
 
 export interface RowKey {
   readonly pk: string
@@ -88,9 +91,9 @@ const ATTRIBUTES = [
   'holder',
   'fence',
   'ttl',
-] as const satisfies readonly Attribute[]
+] as const satisfies readonly (keyof Row)[]
 
-/** Bytes of a row by DynamoDB's rules: names and text in UTF-8, numbers a byte per two digits and one, booleans one. */
+/** Bytes of a row by DynamoDB's rules: names and text in UTF-8, bytes as they are, numbers a byte per two digits and one, booleans one. */
 export function sizeOf(row: Row): number {
   let size = 0
   for (const name of ATTRIBUTES) {
@@ -98,6 +101,7 @@ export function sizeOf(row: Row): number {
     if (value === undefined) continue
     size += name.length
     if (typeof value === 'string') size += Buffer.byteLength(value)
+    else if (value instanceof Uint8Array) size += value.length
     else if (typeof value === 'number') size += Math.ceil(String(value).length / 2) + 1
     else size += 1
   }

@@ -6,6 +6,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import { cursorAfter, KINDS } from '../../store/items.ts'
 import { memoryStore } from '../../store/memory.ts'
 import { all, type Store } from '../../store/store.ts'
+import { dense } from './dense.ts'
 import { freshStore, startDynamo } from './emulator.ts'
 import { AGENT_ID, FRAMEWORK_ID, samples } from './sample-items.ts'
 
@@ -288,11 +289,11 @@ describe.each(stores)('%s', (_name, make) => {
 
     test('H9: refuse an item above 400 KB and a transaction above 4 MB, and take what is just below', async () => {
       const large = (key: string, bytes: number) =>
-        mail(key, { body: { kind: 'withdrawn', offerId: 'o'.repeat(bytes), epoch: 1 } })
-      const tooLarge = put('mail', large('NOTICE#a', 400 * 1024))
+        mail(key, { body: { kind: 'withdrawn', offerId: dense(bytes), epoch: 1 } })
+      const tooLarge = put('mail', large('NOTICE#a', 500 * 1024))
       await expect(store.commit([tooLarge], token())).rejects.toThrow(/item of \d+ bytes.*mail MAIL#/)
       const eleven = Array.from({ length: 11 }, (_, index) =>
-        put('mail', large(`NOTICE#${index}`, 390 * 1024)),
+        put('mail', large(`NOTICE#${index}`, 470 * 1024)),
       )
       await expect(store.commit(eleven, token())).rejects.toThrow(/transaction of \d+ bytes/)
       await given(...eleven.slice(0, 10))
@@ -419,7 +420,7 @@ describe.each(stores)('%s', (_name, make) => {
     })
 
     test('H9: end a page at 1 MB and go on behind it', async () => {
-      const body = { kind: 'withdrawn', offerId: 'o'.repeat(200 * 1024), epoch: 1 } as const
+      const body = { kind: 'withdrawn', offerId: dense(260 * 1024), epoch: 1 } as const
       const keys = Array.from({ length: 12 }, (_, index) => `NOTICE#${10 + index}`)
       await given(...keys.map((key) => put('mail', mail(key, { body }))))
       const first = await store.query('mail', { frameworkId: FRAMEWORK_ID, shard: 0 })

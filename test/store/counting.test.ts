@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import type { Change } from '../../master/decision.ts'
 import { counted } from '../../store/counting.ts'
 import { memoryStore } from '../../store/memory.ts'
+import { dense } from './dense.ts'
 import { FRAMEWORK_ID, samples } from './sample-items.ts'
 
 const unchanged = { name: 'unchanged' } as const
-const offerOf = (bytes: number) => ({ kind: 'withdrawn', offerId: 'o'.repeat(bytes), epoch: 1 }) as const
+const offerOf = (bytes: number) => ({ kind: 'withdrawn', offerId: dense(bytes), epoch: 1 }) as const
 const putMail = (bytes: number, version = 0): Change => ({
   do: 'put',
   kind: 'mail',
@@ -28,7 +29,7 @@ describe('counted', () => {
       item: { frameworkId: 'f', index: 0 },
       when: { name: 'absent' },
     }
-    await store.commit([putMail(2_000), check], 'b')
+    await store.commit([putMail(2_500), check], 'b')
     expect(counts()).toEqual({
       'commit put mail, check gate': { calls: 1, readUnits: 0, writeUnits: 2 * (3 + 1) },
     })
@@ -46,7 +47,7 @@ describe('counted', () => {
       (index): Change => ({
         do: 'put',
         kind: 'mail',
-        item: { ...samples.mail, key: `NOTICE#${index}`, body: offerOf(3_000) },
+        item: { ...samples.mail, key: `NOTICE#${index}`, body: offerOf(3_700) },
         when: unchanged,
       }),
     )
