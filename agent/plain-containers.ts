@@ -11,14 +11,13 @@ export interface PlainContainersOptions {
   /** Mesos: --switch_user; needs root. */
   readonly switchUser: boolean
   /** Brings a command's files into the sandbox; rejects with a sentence. */
-  readonly fetch: (order: ContainerOrder) => Promise<void>
+  readonly fetch: (order: ContainerOrder, signal: AbortSignal) => Promise<void>
 }
 
 export function plainContainers(options: PlainContainersOptions): Containers {
   const { containerizer, clock, switchUser } = options
-  /** Destroyed while their files are still being fetched. */
-  const unwanted = new Set<string>()
-  const making = new Set<string>()
+  /** Under way; aborted when they are destroyed before they are there. */
+  const making = new Map<string, AbortController>()
   let runs = 0
 
   return {
@@ -34,11 +33,12 @@ export function plainContainers(options: PlainContainersOptions): Containers {
 
   async function launch(order: ContainerOrder): Promise<{ pid: number }> {
     const name = nameOf(order.containerId)
-    making.add(name)
+    const ended = new AbortController()
+    making.set(name, ended)
     try {
       refuseWhatPlainProcessesCannot(order.container)
-      if ((order.command.uris ?? []).length > 0) await options.fetch(order)
-      if (unwanted.has(name)) throw new LaunchFailed('launch', 'It was ended before it was started')
+      if ((order.command.uris ?? []).length > 0) await options.fetch(order, ended.signal)
+      if (ended.signal.aborted) throw new LaunchFailed('launch', 'It was ended before it was started')
       const { pid } = await containerizer.launch({
         containerId: name,
         sandbox: order.sandbox,
@@ -52,13 +52,12 @@ export function plainContainers(options: PlainContainersOptions): Containers {
       throw refusal(name, error)
     } finally {
       making.delete(name)
-      unwanted.delete(name)
     }
   }
 
   async function destroy(id: ContainerID): Promise<void> {
     const name = nameOf(id)
-    if (making.has(name)) unwanted.add(name)
+    making.get(name)?.abort()
     await containerizer.destroy(name)
   }
 

@@ -10,15 +10,17 @@ import { agentFiles } from './api/agent-files.ts'
 import { agentApi } from './api/routes.ts'
 import { listen } from './api/server.ts'
 import { Checkpoint, type Remembered } from './checkpoint.ts'
-import type { Containerizer } from './containerizer/containerizer.ts'
+import { type Containerizer, LaunchFailed } from './containerizer/containerizer.ts'
 import { bootId } from './containerizer/process-table.ts'
 import type { ContainerOrder, Containers } from './containers.ts'
 import { type ControlPlane, httpControlPlane } from './control-plane.ts'
 import { isWaitingForExecutors } from './decisions/recovered.ts'
 import { ExecutorStreams } from './executor/streams.ts'
+import { emptyStaging, fetchUris } from './fetcher.ts'
 import { identityProblem, type Reconfiguration } from './identity.ts'
 import { type Link, startLink } from './link.ts'
 import { jsonLog, type Log } from './log.ts'
+import { fetchDirectory } from './paths.ts'
 import { newPerformer, type Performer } from './performer.ts'
 import { plainContainers } from './plain-containers.ts'
 import { DEFAULT_LIMITS } from './sandbox-gc.ts'
@@ -45,8 +47,6 @@ export interface AgentOptions {
   readonly attributes: readonly Attribute[]
   readonly executorEnvironment?: Readonly<Record<string, string>> | undefined
   readonly containerizer: Containerizer
-  /** Brings the files of a command into its sandbox; rejects with a sentence. */
-  readonly fetchFiles?: ((order: ContainerOrder) => Promise<void>) | undefined
   /** Mesos: --gc_delay, ms; a week unless given. */
   readonly gcDelayMs?: number | undefined
   readonly switchUser?: boolean | undefined
@@ -84,7 +84,12 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const log = options.log ?? jsonLog(clock.now, (line) => console.log(line))
   const unlock = lockWorkDir(options.workDir)
   try {
-    return await startLocked({ ...options, controlPlane }, clock, log, unlock)
+    return await startLocked(
+      { ...options, controlPlane, workDir: realpathSync(options.workDir) },
+      clock,
+      log,
+      unlock,
+    )
   } catch (error) {
     unlock()
     throw error
@@ -109,14 +114,15 @@ async function startLocked(
   }
   recall(state, remembered, hostInfo, options, rebooted)
   checkpoint.writeBootId(bootId())
+  await emptyStaging(fetchDirectory(options.workDir))
 
   const random = options.random ?? Math.random
   const streams = new ExecutorStreams()
   const containers: Containers = plainContainers({
     containerizer: options.containerizer,
     clock,
-    switchUser: options.switchUser ?? process.getuid?.() === 0,
-    fetch: options.fetchFiles ?? noFetcher,
+    switchUser: switchesUser(options),
+    fetch: (order, signal) => fetchFiles(options, order, signal),
   })
   let link: Link | undefined
   let port = options.port
@@ -256,7 +262,7 @@ async function startLocked(
       acting,
       streams,
       containers,
-      files: agentFiles(realpathSync(options.workDir), state),
+      files: agentFiles(options.workDir, state),
       agentInfo,
       ip: options.ip,
       startTime,
@@ -359,6 +365,19 @@ function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-async function noFetcher(): Promise<void> {
-  throw new Error('this agent cannot fetch files')
+/** Fetches as the user the command will run as, so that nothing is read for it which it could not read itself. */
+async function fetchFiles(options: AgentOptions, order: ContainerOrder, signal: AbortSignal): Promise<void> {
+  const fetched = await fetchUris(order.command.uris ?? [], {
+    sandbox: order.sandbox,
+    stagingDirectory: fetchDirectory(options.workDir),
+    ...(switchesUser(options) && order.user ? { user: order.user } : {}),
+    signal,
+  })
+  if (fetched.kind === 'failed')
+    throw new LaunchFailed('launch', `Failed to launch container: ${fetched.message}`)
+}
+
+/** Mesos switches users unless told otherwise; only root can. */
+function switchesUser(options: AgentOptions): boolean {
+  return options.switchUser ?? process.getuid?.() === 0
 }

@@ -77,7 +77,7 @@ const RESOURCES = [
 const QUIET = { info() {}, warn() {}, error: console.error }
 
 /** Waits in real time until something holds. */
-export async function until(holds: () => boolean, ms = 5_000): Promise<void> {
+export async function until(holds: () => boolean, ms = 15_000): Promise<void> {
   const deadline = performance.now() + ms
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${String(holds)}`)

@@ -1,9 +1,11 @@
 // Task groups under the built-in default executor: started together, ended together when one ends badly (F85).
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { WantedTask } from '../../protocol/agent-messages.ts'
 import { durationInfo } from '../../protocol/durations.ts'
 import { startWorld, until, type World } from './agent-process.ts'
-import { wanted } from './tasks.ts'
+import { gate, wanted } from './tasks.ts'
 
 let world: World
 beforeAll(async () => {
@@ -31,9 +33,10 @@ describe('a group', () => {
   })
 
   test('goes on when a member finishes; its executor ends with 0 after the last', async () => {
-    await group('g3', { a3: 'true', b3: 'sleep 0.4' })
+    await group('g3', { a3: 'true', b3: gate(join(world.workDir, 'go')) })
     await until(() => ended('a3'))
     expect(ended('b3')).toBe(false)
+    writeFileSync(join(world.workDir, 'go'), '')
     await until(() => ended('b3'))
     expect(world.controlPlane.states('b3')).toEqual(['TASK_STARTING', 'TASK_RUNNING', 'TASK_FINISHED'])
     await until(() => world.controlPlane.exits.some((exit) => exit.executorId === 'executor-g3'))

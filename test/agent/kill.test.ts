@@ -1,5 +1,6 @@
 // Kills: TERM first, KILL after the grace, the whole tree, a second kill only shortens (F86); time limits (F89).
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { durationInfo } from '../../protocol/durations.ts'
 import { startWorld, until, type World } from './agent-process.ts'
@@ -129,6 +130,16 @@ describe('F90: a task that cannot be started', () => {
       state: 'TASK_FAILED',
       reason: 'REASON_CONTAINER_LAUNCH_FAILED',
     })
+  })
+
+  test('files that are there are fetched into the sandbox', async () => {
+    const { controlPlane, workDir } = world
+    const source = join(workDir, 'payload.txt')
+    writeFileSync(source, 'brought')
+    const command = { value: 'test "$(cat payload.txt)" = brought', uris: [{ value: source }] }
+    controlPlane.want([wanted('fetched', 'true', { command })])
+    await until(() => controlPlane.states('fetched').length === 3)
+    expect(controlPlane.last('fetched')?.state).toBe('TASK_FINISHED')
   })
 
   test('A17: for a variable no process can have is an error', async () => {

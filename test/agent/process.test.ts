@@ -1,6 +1,6 @@
 // The agent as a process of its own over real HTTP and a real queue: kill -9, signals, a parent that goes.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ import type { AgentCall, Nudge } from '../../protocol/agent-messages.ts'
 import { ROOT } from '../vitest.ts'
 import { until } from './agent-process.ts'
 import { FakeControlPlane, type Registered } from './control-plane-fake.ts'
-import { framework, wanted } from './tasks.ts'
+import { framework, gate, wanted } from './tasks.ts'
 
 let emulator: SqsEmulator
 let client: SQSClient
@@ -68,7 +68,7 @@ afterEach(async () => {
 
 test('F27, F30: kill -9 of the agent leaves its task running; the next one takes it over and reports its end', async () => {
   const first = await startProcess()
-  controlPlane.want([wanted('long', 'sleep 1.5; exit 4')])
+  controlPlane.want([wanted('long', `${gate(join(workDir, 'go'))}; exit 4`)])
   await until(() => controlPlane.states('long').length === 2)
   const pid = controlPlane.last('long')?.container_status?.executor_pid ?? 0
   first.kill('SIGKILL')
@@ -78,12 +78,13 @@ test('F27, F30: kill -9 of the agent leaves its task running; the next one takes
   expect(controlPlane.registrations.at(-1)?.tasks).toMatchObject([
     { taskId: 'long', state: 'TASK_RUNNING', lastUpdate: 2 },
   ])
+  writeFileSync(join(workDir, 'go'), '')
   await until(() => controlPlane.states('long').length === 3)
   expect(controlPlane.last('long')).toMatchObject({
     state: 'TASK_FAILED',
     message: 'Command exited with status 4',
   })
-}, 20_000)
+}, 60_000)
 
 test('SIGTERM leaves the tasks running, SIGUSR1 ends them and unregisters', async () => {
   const first = await startProcess()
@@ -99,7 +100,7 @@ test('SIGTERM leaves the tasks running, SIGUSR1 ends them and unregisters', asyn
   expect(isRunning(pid)).toBe(false)
   expect(controlPlane.states('kept').at(-1)).toBe('TASK_KILLED')
   expect(controlPlane.calls.at(-1)?.type).toBe('UNREGISTER')
-}, 20_000)
+}, 60_000)
 
 test('ends with its tasks when its parent is gone', async () => {
   const parent = spawn('sleep', ['100'], { stdio: 'ignore' })
@@ -110,7 +111,7 @@ test('ends with its tasks when its parent is gone', async () => {
   parent.kill('SIGKILL')
   await exited(child)
   expect(isRunning(pid)).toBe(false)
-}, 20_000)
+}, 60_000)
 
 test('beats go into the group, counted, under its incarnation', async () => {
   await startProcess()
@@ -130,7 +131,7 @@ test('beats go into the group, counted, under its incarnation', async () => {
     incarnation: 1,
     number: expect.any(Number),
   })
-}, 20_000)
+}, 60_000)
 
 /** Nudges travel through the queue. */
 class OverHttp extends FakeControlPlane {

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../agent/checkpoint.ts'
 import { startAgent } from '../../agent/start.ts'
 import { startWorld, until, type World } from './agent-process.ts'
-import { framework, wanted } from './tasks.ts'
+import { framework, gate, wanted } from './tasks.ts'
 
 let world: World
 afterEach(() => world.close())
@@ -37,10 +37,12 @@ describe('a restarted agent', () => {
   test('says how a task ended that ended while the agent was away', async () => {
     world = await startWorld()
     const { controlPlane } = world
-    controlPlane.want([wanted('seven', 'sleep 0.3; exit 7')])
+    controlPlane.want([wanted('seven', `${gate(join(world.workDir, 'go'))}; exit 7`)])
     await until(() => controlPlane.states('seven').length === 2)
+    const pid = controlPlane.last('seven')?.container_status?.executor_pid ?? 0
     await world.agent.stop()
-    await new Promise((resolve) => setTimeout(resolve, 600))
+    writeFileSync(join(world.workDir, 'go'), '')
+    await until(() => isGone(pid))
     await world.restart()
     await until(() => controlPlane.states('seven').length === 3)
     expect(controlPlane.last('seven')).toMatchObject({
@@ -52,9 +54,10 @@ describe('a restarted agent', () => {
   test('F30: hands in what it wrote down before, with the same uuid, and what was taken not again', async () => {
     world = await startWorld()
     const { controlPlane } = world
-    controlPlane.want([wanted('one', 'sleep 0.4')])
+    controlPlane.want([wanted('one', gate(join(world.workDir, 'go')))])
     await until(() => controlPlane.states('one').length === 2)
     controlPlane.away = true
+    writeFileSync(join(world.workDir, 'go'), '')
     await until(() => world.agent.acting.state.tasks.get('f/one')?.state === 'TASK_FINISHED')
     const uuid = world.agent.acting.state.tasks.get('f/one')?.pending[0]?.status.uuid
     await world.agent.stop()

@@ -35,3 +35,8 @@ export function wanted(taskId: string, command: string, more: Partial<TaskInfo> 
     },
   }
 }
+
+/** A command that goes on when the file is there: no test depends on how fast the machine is. */
+export function gate(file: string): string {
+  return `while [ ! -e '${file}' ]; do sleep 0.02; done`
+}
