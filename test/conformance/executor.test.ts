@@ -236,7 +236,9 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     await executor.update('c130-runs', 'TASK_RUNNING')
     await executor.update('c130-over', 'TASK_FINISHED')
     await framework.update('c130-over', 'TASK_FINISHED')
-    writeFileSync(join(await sandboxOf(executor), 'go'), '')
+    const sandbox = await sandboxOf(executor)
+    await until(() => existsSync(sandbox))
+    writeFileSync(join(sandbox, 'go'), '')
 
     for (const id of ['c130-staging', 'c130-runs']) {
       const status = await framework.update(id, 'TASK_FAILED')
