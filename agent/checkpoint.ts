@@ -116,6 +116,14 @@ export class Checkpoint {
     if (position) this.force('position.json', positionOf(state))
   }
 
+  /** Another agent begins in this directory; sandboxes stay until they are collected. */
+  forgetAll(): void {
+    for (const folder of ['frameworks', 'executors', 'tasks']) {
+      for (const name of readdirSync(join(this.dir, folder))) this.remove(join(folder, name))
+    }
+    for (const file of ['exits.json', 'position.json', 'agent.json']) this.remove(file)
+  }
+
   writeInfo(info: AgentInfo): void {
     this.force('agent.json', info)
   }

@@ -28,7 +28,7 @@ const TASKS_PER_PAGE = 200
 const TASKS_WITH_INFO_PER_PAGE = 50
 /** A list whose pages do not fit together is asked for anew this often at once. */
 const MAX_LIST_TRIES = 3
-/** Rulings: who heard nothing for so long asks. */
+/** Who heard nothing for so long asks. */
 const QUIET_MS = 5 * 60_000
 
 export const CAPABILITIES: readonly AgentInfoCapability[] = [

@@ -3,13 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import type { RegisterCall } from '../protocol/agent-messages.ts'
 import { type Clock, sleep, systemClock } from '../protocol/clock.ts'
-import { digestOf } from '../protocol/digest.ts'
 import type { AgentInfo, Attribute, Resource } from '../protocol/messages.ts'
 import { type Acting, startActing } from './acting.ts'
 import { agentFiles } from './api/agent-files.ts'
 import { agentApi } from './api/routes.ts'
 import { listen } from './api/server.ts'
-import { Checkpoint, type Remembered } from './checkpoint.ts'
+import { Checkpoint } from './checkpoint.ts'
 import { type Containerizer, LaunchFailed } from './containerizer/containerizer.ts'
 import { bootId } from './containerizer/process-table.ts'
 import type { ContainerOrder, Containers } from './containers.ts'
@@ -17,12 +16,13 @@ import { type ControlPlane, httpControlPlane } from './control-plane.ts'
 import { isWaitingForExecutors } from './decisions/recovered.ts'
 import { ExecutorStreams } from './executor/streams.ts'
 import { emptyStaging, fetchUris } from './fetcher.ts'
-import { identityProblem, type Reconfiguration } from './identity.ts'
+import type { Reconfiguration } from './identity.ts'
 import { type Link, startLink } from './link.ts'
 import { jsonLog, type Log } from './log.ts'
 import { fetchDirectory } from './paths.ts'
 import { newPerformer, type Performer } from './performer.ts'
 import { plainContainers } from './plain-containers.ts'
+import { recall } from './recall.ts'
 import { DEFAULT_LIMITS } from './sandbox-gc.ts'
 import { type SandboxOf, sandboxPath, startCollection } from './sandboxes.ts'
 import { emptyState, keyOf } from './state.ts'
@@ -112,7 +112,8 @@ async function startLocked(
     resources: options.resources,
     attributes: options.attributes,
   }
-  recall(state, remembered, hostInfo, options, rebooted)
+  const reconfiguration = options.reconfiguration ?? 'equal'
+  if (!recall(state, remembered, { hostInfo, reconfiguration, rebooted })) checkpoint.forgetAll()
   checkpoint.writeBootId(bootId())
   await emptyStaging(fetchDirectory(options.workDir))
 
@@ -324,42 +325,6 @@ async function startLocked(
     await stop()
   }
 }
-
-/** Fills the state from the disk; an agent whose machine changed too much becomes a new one or does not start. */
-function recall(
-  state: ReturnType<typeof emptyState>,
-  remembered: Remembered,
-  hostInfo: AgentInfo,
-  options: AgentOptions,
-  rebooted: boolean,
-): void {
-  const problem =
-    remembered.info === undefined
-      ? undefined
-      : identityProblem(remembered.info, hostInfo, options.reconfiguration ?? 'equal')
-  if (problem !== undefined && !rebooted && remembered.position.agentId !== undefined) {
-    throw new Error(
-      `${problem}. Start it as before, or with --reconfiguration-policy additive, or with another --work-dir`,
-    )
-  }
-  // F32: after a restart of the machine nothing runs, so a changed agent may begin anew under another id.
-  const { agentId, incarnation, applied } = problem === undefined ? remembered.position : NOBODY
-  state.agentId = agentId
-  state.incarnation = incarnation
-  state.applied = applied
-  state.exits = [...remembered.exits]
-  for (const info of remembered.frameworks)
-    if (info.id !== undefined) state.frameworks.set(info.id.value, info)
-  for (const executor of remembered.executors) {
-    state.executors.set(executor.key, { ...executor, connected: false, recovered: false })
-  }
-  for (const task of remembered.tasks) state.tasks.set(keyOf(task.frameworkId, task.taskId), task)
-  state.digest = digestOf(
-    [...state.tasks.values()].map((task) => ({ ...task, launchGeneration: task.launch.launchGeneration })),
-  )
-}
-
-const NOBODY = { agentId: undefined, incarnation: 0, applied: 0 }
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

@@ -12,7 +12,7 @@ const HEARTBEAT_MS = 30 * 60_000
 /** Messages to schedulers are best effort; older ones give way. */
 const MAX_MESSAGES = 1_000
 
-/** The order of executor-api §2: running on disk, resent updates, lost launches, SUBSCRIBED, queued launches. */
+/** In this order (C124–C127): running on disk, resent updates, lost launches, SUBSCRIBED, queued launches. */
 export function onSubscribed(turn: Turn, input: Extract<Input, { input: 'executor-subscribed' }>): void {
   const executor = turn.state.executors.get(input.executor)
   if (executor === undefined || executor.kind !== 'custom') return
@@ -75,7 +75,7 @@ export function onFrameworkMessage(turn: Turn, key: string, data: string): void 
   turn.act({ action: 'event', executor: key, event: { type: 'MESSAGE', message: { data } } })
 }
 
-/** executor-api §4: what cannot become an update is acknowledged and goes no further. */
+/** What cannot become an update is acknowledged and goes no further. */
 function applyUpdate(turn: Turn, executor: ExecutorRecord, status: ExecutorCallUpdate['status']): void {
   const { agentId } = turn.state
   const uuid = status.uuid ?? ''

@@ -107,7 +107,7 @@ describe('probes', () => {
   })
   const ends = (end: ContainerEnd | 'timeout') => ({ clock: systemClock, run: async () => end })
   const health = async (check: HealthCheck, end: ContainerEnd | 'timeout' = 'timeout') => {
-    const result = await probeHealth({ timeout_seconds: 0.2, ...check }, ends(end))
+    const result = await probeHealth({ timeout_seconds: 10, ...check }, ends(end))
     return result.probe === 'health' && result.passed
   }
 
@@ -115,7 +115,7 @@ describe('probes', () => {
     expect(await health({ type: 'HTTP', http: { port, path: '/ok' } })).toBe(true)
     expect(await health({ type: 'HTTP', http: { port, path: '/moved' } })).toBe(true)
     expect(await health({ type: 'HTTP', http: { port, path: '/broken' } })).toBe(false)
-    expect(await health({ type: 'HTTP', http: { port, path: '/hang' } })).toBe(false)
+    expect(await health({ type: 'HTTP', http: { port, path: '/hang' }, timeout_seconds: 0.2 })).toBe(false)
   })
 
   test('TCP passes when it connects', async () => {
@@ -135,14 +135,17 @@ describe('probes', () => {
       check: Parameters<typeof probeCheck>[0],
       end: ContainerEnd | 'timeout' = 'timeout',
     ) => {
-      const result = await probeCheck({ timeout_seconds: 0.2, ...check }, ends(end))
+      const result = await probeCheck({ timeout_seconds: 10, ...check }, ends(end))
       return result.probe === 'check' ? result.status : undefined
     }
     expect(await status({ type: 'HTTP', http: { port, path: '/ok' } })).toEqual({
       type: 'HTTP',
       http: { status_code: 200 },
     })
-    expect(await status({ type: 'HTTP', http: { port, path: '/hang' } })).toEqual({ type: 'HTTP', http: {} })
+    expect(await status({ type: 'HTTP', http: { port, path: '/hang' }, timeout_seconds: 0.2 })).toEqual({
+      type: 'HTTP',
+      http: {},
+    })
     expect(await status({ type: 'TCP', tcp: { port } })).toEqual({ type: 'TCP', tcp: { succeeded: true } })
     const command = { command: { value: 'x' } }
     expect(await status({ type: 'COMMAND', command }, { kind: 'exit', value: 3 })).toEqual({

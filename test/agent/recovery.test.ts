@@ -1,5 +1,5 @@
 // The agent process dies, tasks do not: what the next process finds, says and leaves alone.
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../agent/checkpoint.ts'
@@ -176,6 +176,36 @@ describe('a restarted agent', () => {
     await world.restart({ resources: more, reconfiguration: 'additive' })
     await until(() => world.controlPlane.registrations.length === 2)
   })
+})
+
+test('F32: after a restart of the machine tasks get their terminal update and the agent keeps its id', async () => {
+  world = await startWorld()
+  const { controlPlane } = world
+  controlPlane.want([wanted('was', 'sleep 100')])
+  await until(() => controlPlane.states('was').length === 2)
+  const pid = controlPlane.last('was')?.container_status?.executor_pid ?? 0
+  await world.agent.stop()
+  // As after a reboot: nothing runs, and the boot is another one.
+  process.kill(-pid, 'SIGKILL')
+  await until(() => isGone(pid))
+  rmSync(join(world.workDir, 'containers'), { recursive: true })
+  writeFileSync(join(world.workDir, 'meta', 'boot_id'), 'another')
+  await world.restart()
+  await until(() => controlPlane.states('was').length === 3)
+  expect(controlPlane.last('was')).toMatchObject({
+    state: 'TASK_FAILED',
+    reason: 'REASON_EXECUTOR_TERMINATED',
+  })
+  expect(controlPlane.registrations.at(-1)?.agentId).toBe('m-S1')
+})
+
+test('F32: one whose machine changed with the restart becomes a new agent', async () => {
+  world = await startWorld()
+  await world.agent.stop()
+  writeFileSync(join(world.workDir, 'meta', 'boot_id'), 'another')
+  await world.restart({ attributes: [{ name: 'rack', type: 'TEXT', text: { value: 'b' } }] })
+  await until(() => world.controlPlane.registrations.length === 2)
+  expect(world.controlPlane.registrations.at(-1)?.agentId).toBeUndefined()
 })
 
 test('a second agent on the same work directory is refused in one sentence', async () => {
