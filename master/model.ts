@@ -70,6 +70,8 @@ export interface Ledger extends Versioned {
   readonly deactivated: boolean
   readonly drain?: { readonly state: 'DRAINING' | 'DRAINED'; readonly maxGraceMs?: number; readonly markGone: boolean }
   readonly unreachableSince?: number
+  /** Cluster time at which it was lost in whatever way; two weeks later it is forgotten (F18). */
+  readonly lostAt?: number | undefined
   /** Work left open on this agent, finished by whoever meets it (loss, return, gone). */
   readonly openWork?: OpenWork
   readonly beatShard: number
@@ -325,7 +327,7 @@ export interface Allocation extends Versioned {
   readonly expiresAt: number
   /** Raised by every nudge; the lease is given back only if it is what it was at the start of the turn. */
   readonly wanted: number
-  /** Latest grants, oldest first: they break ties between equal shares. */
+  /** Who was served last, per role, the latest at the end: equal shares take turns. */
   readonly recent?: readonly { readonly frameworkId: string; readonly role: string }[] | undefined
 }
 

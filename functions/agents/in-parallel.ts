@@ -2,7 +2,7 @@
 import type { Log } from '../environment.ts'
 
 /** Agents worked on at once: enough for a zone within seconds, few enough for the table. */
-export const AT_ONCE = 16
+export const AT_ONCE = 32
 
 /** Results in the order of the list, undefined where the work failed. */
 export async function inParallel<T, R>(

@@ -3,7 +3,7 @@ import { type ActivationAnswer, deactivate, reactivate } from '../../master/agen
 import { type LossReason, loseAgent } from '../../master/agents/lost.ts'
 import { offeredTo } from '../../master/agents/offers.ts'
 import { type Decision, nothing } from '../../master/decision.ts'
-import type { Beats, Ledger } from '../../master/model.ts'
+import type { AgentEntry, Beats, Ledger } from '../../master/model.ts'
 import type { UnregisterAnswer, UnregisterCall } from '../../protocol/agent-messages.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
@@ -15,6 +15,7 @@ import { finishLosses } from './open-work.ts'
 interface Loaded {
   readonly ledger: Ledger | undefined
   readonly beats: Beats | undefined
+  readonly entry: AgentEntry | undefined
   readonly frameworks: Awaited<ReturnType<typeof loadFrameworks>>
 }
 
@@ -32,12 +33,7 @@ export async function lose(
   const context = await contextOf(env)
   return await transact(env, {
     name: `agent ${why}`,
-    load: async () => {
-      const loaded = await load(env, agentId)
-      const entry =
-        loaded.ledger === undefined ? undefined : await env.store.get('agent', entryRef(loaded.ledger))
-      return { ...loaded, entry }
-    },
+    load: () => load(env, agentId),
     decide: ({ beats, ...loaded }): Decision<'lost' | 'void'> => {
       if (loaded.ledger === undefined || !judge(loaded.ledger, beats)) return nothing('void')
       return loseAgent(options.beatsMustStay ? { ...loaded, judged: beats } : loaded, why, context)
@@ -47,12 +43,15 @@ export async function lose(
 
 async function load(env: Environment, agentId: string): Promise<Loaded> {
   const ledger = await env.store.get('ledger', { agentId })
-  if (ledger === undefined) return { ledger, beats: undefined, frameworks: new Map() }
-  const [beats, frameworks] = await Promise.all([
-    env.store.get('beats', { shard: ledger.beatShard }),
+  if (ledger === undefined) return { ledger, beats: undefined, entry: undefined, frameworks: new Map() }
+  const [[beats, entry], frameworks] = await Promise.all([
+    env.store.load([
+      { kind: 'beats', ref: { shard: ledger.beatShard } },
+      { kind: 'agent', ref: entryRef(ledger) },
+    ]),
     loadFrameworks(env, offeredTo(ledger)),
   ])
-  return { ledger, beats, frameworks }
+  return { ledger, beats, entry, frameworks }
 }
 
 /**

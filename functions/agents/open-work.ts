@@ -29,9 +29,11 @@ const MAX_LOOKS = 3
 /** Finishes losses completely; agents without an open one are passed over. */
 export async function finishLosses(env: Environment, agentIds: readonly string[]): Promise<void> {
   const ids = [...new Set(agentIds)]
-  const worked = present(await inParallel(ids, env.log, 'loss', (agentId) => workOffLoss(env, agentId)))
-  for (let start = 0; start < worked.length; start += LOSSES_PER_TRANSACTION) {
-    await close(env, worked.slice(start, start + LOSSES_PER_TRANSACTION))
+  // In slices, so that of a whole zone the first are told while the last are still worked off (zone-of-3300).
+  for (let start = 0; start < ids.length; start += LOSSES_PER_TRANSACTION) {
+    const slice = ids.slice(start, start + LOSSES_PER_TRANSACTION)
+    const worked = present(await inParallel(slice, env.log, 'loss', (agentId) => workOffLoss(env, agentId)))
+    if (worked.length > 0) await close(env, worked)
   }
 }
 
@@ -39,7 +41,7 @@ export async function finishLosses(env: Environment, agentIds: readonly string[]
 export async function workOffLoss(env: Environment, agentId: string): Promise<Ledger | undefined> {
   const begun = await env.store.get('ledger', { agentId })
   if (begun?.openWork?.kind !== 'loss') return undefined
-  while (await loseMoreOffers(env, agentId));
+  while (Object.keys(begun.offers).length > 0 && (await loseMoreOffers(env, agentId)));
   const { runs, executors, holds } = await loadItems(env, agentId)
   const context = await contextOf(env)
   await inPieces(runs, RUNS_PER_PIECE, async (names) =>

@@ -2,7 +2,7 @@
 import type { Tick } from '../../master/model.ts'
 import type { Environment } from '../environment.ts'
 import { lookAfterFrameworks } from './frameworks.ts'
-import { expireOffers, finishOpenWorkOfAgents, stopUnansweredLaunches } from './leftovers.ts'
+import { expireOffers, finishOpenWorkOfAgents, forgetLost, stopUnansweredLaunches } from './leftovers.ts'
 import { look } from './sight.ts'
 import { expireSilent } from './silent-agents.ts'
 import { sendCanaries, takeTick } from './tick.ts'
@@ -32,6 +32,7 @@ async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<
   await pass(env, 'silent agents', () => expireSilent(env, tick, sight, elapsedMs))
   await pass(env, 'expired offers', () => expireOffers(env, tick, sight))
   await pass(env, 'open work', () => finishOpenWorkOfAgents(env, tick, sight))
+  await pass(env, 'forgotten agents', () => forgetLost(env, tick, sight))
   await pass(env, 'unanswered launches', () => stopUnansweredLaunches(env, tick, sight))
 }
 

@@ -25,7 +25,6 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
   const rounds = Math.max(1, Math.round(ROUND_MS / tickMs))
   const turn = tick.number % rounds
   const chosen = entries.filter(({ agentId, life }) => {
-    if (life === 'gone') return false
     if (entries.length <= READ_ALL_BELOW || spread(agentId) % rounds === turn) return true
     return (life === 'active' || life === 'returning') && looksSilent(agentId, beats, timeoutMs)
   })

@@ -52,13 +52,21 @@ async function giveUp(env: Environment, agentIds: readonly string[]): Promise<re
   const { timeoutMs } = env.settings.profile
   const isSilent = (ledger: Ledger, beats: Beats | undefined) =>
     verdictOf(beats, ledger, timeoutMs) === 'silent'
-  const marked = await inParallel(agentIds, env.log, 'mark unreachable', (agentId) =>
-    lose(env, agentId, 'unreachable', isSilent, { beatsMustStay: true }),
-  )
-  const lost = agentIds.filter((_, index) => marked[index] === 'lost')
-  if (lost.length > 0) await finishLosses(env, lost)
+  const lost: string[] = []
+  for (let start = 0; start < agentIds.length; start += MARKED_AT_ONCE) {
+    const slice = agentIds.slice(start, start + MARKED_AT_ONCE)
+    const marked = await inParallel(slice, env.log, 'mark unreachable', (agentId) =>
+      lose(env, agentId, 'unreachable', isSilent, { beatsMustStay: true }),
+    )
+    const some = slice.filter((_, index) => marked[index] === 'lost')
+    await finishLosses(env, some)
+    lost.push(...some)
+  }
   return lost
 }
+
+/** Marked, told, then the next: nobody waits for the last of a zone. */
+const MARKED_AT_ONCE = 80
 
 /** Half-way to the deadline: whoever answers by any call is heard, even if its beats get lost. */
 async function askSuspects(env: Environment, suspects: readonly Ledger[]): Promise<void> {

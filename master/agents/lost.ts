@@ -24,6 +24,7 @@ import type {
   Task,
 } from '../model.ts'
 import { isTerminal } from '../task-state.ts'
+import { LOST_AGENT_KEPT_MS } from './forget.ts'
 import { withdraw } from './offers.ts'
 import { spelled, statusOf, type Word, withState } from './task-status.ts'
 import { framework, Gathered, ledgerUnchanged, type Piece, taskOfRun, withoutOpenWork } from './work.ts'
@@ -61,6 +62,7 @@ export function loseAgent(
         life,
         lossNumber,
         sums: {},
+        lostAt: context.now,
         ...(why === 'unreachable' ? { unreachableSince: context.now } : {}),
         openWork: {
           kind: 'loss',
@@ -147,7 +149,7 @@ function changesOfTask(
     ...task,
     standing: 'lost',
     lossNumber: work.lossNumber,
-    ttl: Math.ceil((context.now + LOST_TASK_KEPT_MS) / 1_000),
+    ttl: Math.ceil((context.now + LOST_AGENT_KEPT_MS) / 1_000),
     // An end never changes, even if only the state and not yet the update that says it has arrived (F46).
     mesos: withState(task.mesos, word.state, status),
     // What is in custody stays there and is said again after a return; for ever gone, the last word replaces it.
@@ -160,9 +162,6 @@ function changesOfTask(
     ...(task.custody.length > 0 ? [removeUpdateMail(owner, task.taskId)] : []),
   ]
 }
-
-/** Mesos: registry_max_agent_age. A task that does not come back is forgotten with its agent (F18). */
-const LOST_TASK_KEPT_MS = 14 * 24 * 3_600_000
 
 /** Each task is told once per loss; a worker that begins anew passes over what is done. */
 function isToBeTold(task: Task, why: LossReason): boolean {

@@ -392,7 +392,7 @@ export function finishReturn(
     runs.every((run) => isSettled(run, ledger)) &&
     unlisted(ledger, runs, executors).length === 0
   if (!isWhole) return nothing('look again')
-  const { unreachableSince: _, ...bare } = withoutOpenWork(ledger)
+  const { unreachableSince: _, lostAt: __, ...bare } = withoutOpenWork(ledger)
   const item: Ledger = {
     ...bare,
     life: 'active',

@@ -183,6 +183,6 @@ describe('what is no call', () => {
     })
     expect(answer.status).toBe(200)
     expect(Object.hasOwn(Object.prototype, 'constructor')).toBe(true)
-    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   })
 })

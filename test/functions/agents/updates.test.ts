@@ -162,7 +162,7 @@ describe('words', () => {
     ['TASK_DROPPED', 'TASK_LOST'],
     ['TASK_GONE', 'TASK_LOST'],
     ['TASK_FAILED', 'TASK_FAILED'],
-  ] as const)('T12 %s reads %s without PARTITION_AWARE', async (exact, read) => {
+  ] as const)('%s reads %s without PARTITION_AWARE', async (exact, read) => {
     const { w, framework, agent } = await started({ isPartitionAware: false })
     await agent.update('t1', exact)
     expect(await heads(w, framework)).toEqual([read])
