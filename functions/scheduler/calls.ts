@@ -61,6 +61,11 @@ export interface Calling {
 
 type Row = (calling: Calling) => Promise<Admitted>
 
+const NOT_A_CALL: CallAnswer = {
+  status: 501,
+  text: 'UNKNOWN is no call: set the type of the call that is meant',
+}
+
 /** SUBSCRIBE is answered by a stream and has its own file; a new Call does not compile until it has a row. */
 const CALLS: Readonly<Record<Exclude<SchedulerCallType, 'SUBSCRIBE'>, Row>> = {
   ACCEPT: acceptAny,
@@ -89,7 +94,7 @@ const CALLS: Readonly<Record<Exclude<SchedulerCallType, 'SUBSCRIBE'>, Row>> = {
       loadFramework,
       reconcileOperations,
     ),
-  UNKNOWN: (calling) => one(calling, {}, loadFramework, () => nothing<CallAnswer>({ status: 501 })),
+  UNKNOWN: (calling) => one(calling, {}, loadFramework, () => nothing<CallAnswer>(NOT_A_CALL)),
 }
 
 /** Answers any call but SUBSCRIBE; its effects are committed before the answer (C154). */
