@@ -24,6 +24,7 @@ export interface Flags {
   readonly instanceId: string | undefined
   readonly stopTasksOnExit: boolean
   readonly parentPid: number | undefined
+  readonly partitionFile: string | undefined
   /** Every flag with its value as text, for those who ask the agent. */
   readonly shown: Readonly<Record<string, string>>
 }
@@ -72,6 +73,7 @@ export function readFlags(argv: readonly string[]): Flags {
     .option('--instance-id <id>', 'of the EC2 instance this is')
     .option('--stop-tasks-on-exit', 'end all tasks on SIGTERM and SIGINT; without it they go on', false)
     .option('--parent-pid <pid>', 'end everything when this process is gone', whole)
+    .option('--partition-file <path>', 'for development: cut off while the time in this file is to come')
   command.parse(argv, { from: 'user' })
   const given = command.opts()
   const canSwitch = process.getuid?.() === 0
@@ -92,6 +94,7 @@ export function readFlags(argv: readonly string[]): Flags {
     instanceId: given.instanceId as string | undefined,
     stopTasksOnExit: given.stopTasksOnExit as boolean,
     parentPid: given.parentPid as number | undefined,
+    partitionFile: given.partitionFile as string | undefined,
     shown: Object.fromEntries(
       Object.entries(given).map(([name, value]) => [
         name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),

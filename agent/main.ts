@@ -5,9 +5,11 @@ import { systemClock } from '../protocol/clock.ts'
 import { ProcessContainerizer } from './containerizer/process.ts'
 import { isAlive, readStat } from './containerizer/process-table.ts'
 import { chooseShim } from './containerizer/shim.ts'
+import { httpControlPlane } from './control-plane.ts'
 import { withDetected } from './detected-resources.ts'
 import { type Flags, readFlags } from './flags.ts'
 import { jsonLog } from './log.ts'
+import { partitionable } from './partition.ts'
 import { containersDirectory, shimsDirectory } from './paths.ts'
 import { type RunningAgent, startAgent } from './start.ts'
 
@@ -33,6 +35,9 @@ async function run(given: Flags): Promise<void> {
   })
   const starting = startAgent({
     ...given,
+    ...(given.partitionFile === undefined
+      ? {}
+      : { controlPlane: partitionable(httpControlPlane(given.master), given.partitionFile, systemClock) }),
     workDir,
     resources: withDetected(given.resources, workDir),
     containerizer,

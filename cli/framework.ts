@@ -62,7 +62,7 @@ async function* eventsOf(response: Response): AsyncGenerator<SchedulerEvent> {
         yield JSON.parse(Buffer.from(record).toString('utf8')) as SchedulerEvent
       }
     }
-  } catch (error) {
-    if ((error as Error).name !== 'AbortError') throw error
+  } catch {
+    // The connection broke, or was closed by us: either way the stream has ended.
   }
 }

@@ -68,7 +68,7 @@ function describe(event: MasterEvent): string {
   if (event.task_added)
     return `${harmless(event.task_added.task.task_id.value)} on ${event.task_added.task.agent_id.value}`
   if (event.task_updated)
-    return `${harmless(event.task_updated.status.task_id.value)} ${stateColour(event.task_updated.state)}`
+    return `${harmless(event.task_updated.status.task_id.value)} ${stateColour(event.task_updated.status.state)}`
   if (event.agent_added) return event.agent_added.agent.agent_info.id?.value ?? ''
   if (event.agent_removed) return event.agent_removed.agent_id.value
   if (event.framework_added) return name(event.framework_added.framework.framework_info)

@@ -1,6 +1,6 @@
 // The agents of one machine: each a process of its own that outlives a kill of the control plane.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isFree } from './free-port.ts'
@@ -69,7 +69,6 @@ export async function startAgents(options: AgentsOptions): Promise<LocalAgents> 
       detached: true,
     })
     children.set(index, child)
-    if (child.pid !== undefined) writeFileSync(pidFile(workDir), JSON.stringify(identityOf(child.pid)))
     child.unref()
     child.once('exit', (code, signal) => {
       if (!stopping)
@@ -89,6 +88,8 @@ export async function startAgents(options: AgentsOptions): Promise<LocalAgents> 
       workDir,
       '--port',
       String(port),
+      '--partition-file',
+      partitionFile(workDir),
       '--resources',
       resources,
       ...(options.attributes === undefined ? [] : ['--attributes', options.attributes]),
@@ -97,35 +98,52 @@ export async function startAgents(options: AgentsOptions): Promise<LocalAgents> 
 
   async function stop(): Promise<void> {
     stopping = true
-    await Promise.all(agents.map((agent) => stopOne(agent)))
+    await Promise.all(agents.map((agent) => stopOne(agent, children.get(agent.index))))
   }
 }
 
-/** SIGUSR1 asks an agent to end its tasks, to unregister and to go; who does not, is killed with its tree. */
-async function stopOne(agent: LocalAgent): Promise<void> {
-  const running = runningIn(agent.workDir)
+/** SIGUSR1 asks an agent to end its tasks, to unregister and to go; who does not within 10 s, is killed. */
+async function stopOne(agent: LocalAgent, child: ChildProcess | undefined): Promise<void> {
+  // One that has only just been started has not taken its folder yet.
+  const running = runningIn(agent.workDir) ?? identityOfChild(child)
   if (running === undefined) return
   process.kill(running.pid, 'SIGUSR1')
-  for (let tries = 0; tries < 500 && alive(running); tries++)
+  for (let tries = 0; tries < 500 && alive(running); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 20))
+  }
   if (alive(running)) process.kill(running.pid, 'SIGKILL')
-  rmSync(pidFile(agent.workDir), { force: true })
 }
 
-/** The agent process that works in this folder now. */
-export function runningIn(workDir: string): ProcessIdentity | undefined {
-  const file = pidFile(workDir)
-  if (!existsSync(file)) return undefined
+function identityOfChild(child: ChildProcess | undefined): ProcessIdentity | undefined {
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return undefined
   try {
-    const identity = JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity
+    return identityOf(child.pid)
+  } catch {
+    return undefined
+  }
+}
+
+/** The agent process that works in this folder now, whoever started it: the folder's own lock names it. */
+export function runningIn(workDir: string): ProcessIdentity | undefined {
+  try {
+    const { pid, startTime, bootId } = JSON.parse(readFileSync(join(workDir, 'meta', 'lock'), 'utf8')) as Lock
+    const identity = { pid, startTime: String(startTime), bootId }
     return alive(identity) ? identity : undefined
   } catch {
     return undefined
   }
 }
 
-function pidFile(workDir: string): string {
-  return join(workDir, 'agent.pid.json')
+/** What an agent writes into its lock. */
+interface Lock {
+  readonly pid: number
+  readonly startTime: number
+  readonly bootId: string
+}
+
+/** Holds the time (ms since 1970) until which the agent is cut off; see agent/partition.ts. */
+export function partitionFile(workDir: string): string {
+  return join(workDir, 'partitioned-until')
 }
 
 function quoted(argument: string): string {

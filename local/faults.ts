@@ -1,9 +1,8 @@
 // Faults for a cluster on this machine, asked for by `meseta dev`: a dead machine, a stopped agent, a cut-off agent.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { reduced } from '../functions/http/routes.ts'
 import { type HttpAnswer, type HttpRequest, json, text } from '../functions/http/types.ts'
-import { type LocalAgent, runningIn } from './agents.ts'
+import { type LocalAgent, partitionFile, runningIn } from './agents.ts'
 import { killMachine } from './machine.ts'
 
 interface FaultCall {
@@ -77,11 +76,6 @@ function partition(agent: LocalAgent, seconds: number): HttpAnswer {
     if (existsSync(file) && readFileSync(file, 'utf8') === String(until)) writeFileSync(file, '0')
   }, seconds * 1_000)
   return json(200, { said: `agent ${agent.index} is cut off for ${seconds} s; its tasks go on` })
-}
-
-/** Holds the time (ms since 1970) until which the agent is cut off. */
-export function partitionFile(workDir: string): string {
-  return join(workDir, 'partitioned-until')
 }
 
 function parse(body: Uint8Array): FaultCall | undefined {

@@ -1,4 +1,4 @@
-// Refusals: what a framework does not want is kept from it for a while (D.7, C64–C66, S13).
+// Refusals: what a framework does not want is kept from it for a while (C64–C66, S13).
 
 import type { Filters } from '../protocol/messages.ts'
 import { contains, isEmpty, unallocate } from '../protocol/resources.ts'

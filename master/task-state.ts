@@ -37,7 +37,7 @@ const terminal: ReadonlySet<TaskState> = new Set([
   'TASK_GONE_BY_OPERATOR',
 ])
 
-/** True for an end. UNREACHABLE and UNKNOWN are none, though an unreachable task's resources are free (B.1). */
+/** True for an end. UNREACHABLE and UNKNOWN are none, though an unreachable task's resources are free. */
 export function isTerminal(state: TaskState): boolean {
   return terminal.has(state)
 }
@@ -88,7 +88,7 @@ const lostForOthers: ReadonlySet<TaskState> = new Set([
   'TASK_UNKNOWN',
 ])
 
-/** The word for a state in a framework's vocabulary: without PARTITION_AWARE five states are TASK_LOST (T12). */
+/** The word for a state in a framework's vocabulary: without PARTITION_AWARE five states are TASK_LOST. */
 export function spell(state: TaskState, framework: Pick<Framework, 'info'>): TaskState {
   return lostForOthers.has(state) && !isCapable(framework.info, 'PARTITION_AWARE') ? 'TASK_LOST' : state
 }

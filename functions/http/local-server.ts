@@ -20,7 +20,7 @@ import {
 
 const compress = promisify(gzip)
 
-/** Smaller answers are not worth the work (W1). */
+/** Smaller answers are not worth the work. */
 const MIN_GZIP_BYTES = 1024
 /** A request's head must be there after this. Idle kept-alive connections have no request yet. */
 const HEADERS_TIMEOUT_MS = 60_000

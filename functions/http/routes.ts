@@ -12,7 +12,7 @@ export interface Route {
   /** Below `/` and below `/master`; parts that begin with a colon are params, `/*` at the end takes the rest. */
   readonly path: string
   readonly methods: Partial<Readonly<Record<Method, Handler>>>
-  /** Asked before anything else is looked at (W5 row 1); absent: open to everybody. */
+  /** Asked before anything else is looked at; absent: open to everybody. */
   readonly authenticate?: Authenticate | undefined
 }
 

@@ -1,4 +1,4 @@
-// An operator's request becomes a Call, and what it comes to an answer; the order of the checks is the contract (W5.3).
+// An operator's request becomes a Call, and what it comes to an answer; the order of the checks is the contract.
 import { MAX_BODY_BYTES } from '../../master/limits.ts'
 import { decodeMessage, encodeMessage } from '../../protocol/codec.ts'
 import { type MediaType, negotiate, parseContentType } from '../../protocol/media-types.ts'

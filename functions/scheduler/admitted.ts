@@ -10,7 +10,7 @@ export interface Admitted<Answer = CallAnswer> {
   readonly epoch?: number | undefined
 }
 
-/** Wraps a decision so that it is made only for callers that are admitted (W5.1, rows 14 to 19). */
+/** Wraps a decision so that it is made only for callers that are admitted. */
 export function judged<Loaded extends { readonly framework: Framework }, Answer>(
   caller: Caller,
   decide: (loaded: Loaded) => Decision<Answer>,

@@ -1,4 +1,4 @@
-// A framework's request becomes a Call, and its decision an answer; the order of the checks is the contract (W5.1).
+// A framework's request becomes a Call, and its decision an answer; the order of the checks is the contract.
 //
 // Walk: before it protocol/codec.ts, after it functions/scheduler/calls.ts.
 import type { CallAnswer } from '../../master/calls/answer.ts'

@@ -1,6 +1,6 @@
 // SUBSCRIBE: the framework item, then every gate, then the lease, then 200 and the stream.
 //
-// Whatever fails after the checks of the request is an ERROR event on a 200, as in Mesos (W5.1 row 13); only a table
+// Whatever fails after the checks of the request is an ERROR event on a 200, as in Mesos; only a table
 // that is away is a 503, and the client tries again.
 import { subscribe as decide, type Subscribed } from '../../master/calls/subscribe.ts'
 import type { Framework, Lease } from '../../master/model.ts'

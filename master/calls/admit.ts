@@ -1,4 +1,4 @@
-// Who may call: the gates between a well-formed call and its decision, in the order of wire.md §5.1, rows 14 to 19.
+// Who may call: the gates between a well-formed call and its decision, in the order the contract gives them (C54, C55).
 import type { Framework } from '../model.ts'
 import type { CallAnswer } from './answer.ts'
 

@@ -1,4 +1,4 @@
-// RECONCILE: what became of tasks, from what is known of the task, of its agent and of the framework together (B.7).
+// RECONCILE: what became of tasks, from what is known of the task, of its agent and of the framework together.
 //
 // Answers are words without uuid in the mailbox; here every question is answered, also while agents come back (F58).
 import { timeInfo } from '../../protocol/durations.ts'

@@ -7,7 +7,7 @@ import { foreignRole, rolesOf } from '../frameworks/roles.ts'
 import type { Framework } from '../model.ts'
 import { ACCEPTED, type CallAnswer } from './answer.ts'
 
-/** No roles are all roles; one foreign role makes the whole call silent (T20). */
+/** No roles are all roles; one foreign role makes the whole call silent. */
 export function revive(
   { framework }: { readonly framework: Framework },
   { roles = [] }: SchedulerCallRevive,

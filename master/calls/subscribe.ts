@@ -26,7 +26,7 @@ export interface SubscribeContext extends Context {
 export type Subscribed =
   /** `took over` when a session was live, and its stream must end with "Framework failed over". */
   | { readonly kind: 'subscribed'; readonly framework: Framework; readonly tookOver: boolean }
-  /** To be said as the only event of the stream (T1). */
+  /** To be said as the only event of the stream. */
   | { readonly kind: 'error'; readonly message: string }
 
 /**

@@ -62,7 +62,7 @@ function reasonAgainst(
   )
 }
 
-/** Here these three are refused; SUBSCRIBE silently keeps the first two (T21). */
+/** Here these three are refused; SUBSCRIBE silently keeps the first two. */
 function changeReason({ info: old, principal }: Framework, info: FrameworkInfo): string | undefined {
   if (info.user !== old.user) return `'user' can not be changed from '${old.user}' to '${info.user}'`
   if ((info.checkpoint ?? false) !== (old.checkpoint ?? false)) return "'checkpoint' can not be changed"

@@ -1,6 +1,6 @@
-// Call-level validation of the scheduler API: what makes a call 400 before anything is looked up (scheduler-api.md §2).
+// Call-level validation of the scheduler API: what makes a call 400 before anything is looked up.
 //
-// Everything semantic (bad offers, unknown tasks) is no error of the call: 202, then an event or silence (T3).
+// Everything semantic (bad offers, unknown tasks) is no error of the call: 202, then an event or silence.
 import type { SchedulerCall, SchedulerCallType } from '../../protocol/messages.ts'
 
 const prefix = 'Failed to validate scheduler::Call: '

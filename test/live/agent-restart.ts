@@ -31,7 +31,7 @@ export async function agentRestart(check: Check): Promise<void> {
     await until('the pid files', () => ids.every((id) => existsSync(`${pids}.${id}`)))
     const before = ids.map((id) => identity(`${pids}.${id}`))
 
-    const agentPid = JSON.parse(readFileSync(join(workDir, 'agent.pid.json'), 'utf8')).pid as number
+    const agentPid = JSON.parse(readFileSync(join(workDir, 'meta', 'lock'), 'utf8')).pid as number
     process.kill(agentPid, 'SIGKILL')
     await until('the line that starts the agent again', () =>
       cluster.lines.some((line) => line.startsWith('start it again with: ')),

@@ -39,7 +39,7 @@ describe('S4, F46: every pair of states', () => {
   })
 })
 
-test('T12: without PARTITION_AWARE five states are TASK_LOST, the others as they are', () => {
+test('without PARTITION_AWARE five states are TASK_LOST, the others as they are', () => {
   const plain = newFramework({ can: [] })
   const changed = TASK_STATES.filter((state) => spell(state, plain) !== state)
   expect(changed.toSorted()).toEqual([

@@ -18,7 +18,7 @@ function ask(there: Office, call: MasterCall | string) {
   return there.request('POST', '/api/v1', { body, headers: JSON_TYPE })
 }
 
-describe('W5.3: the order of the checks', () => {
+describe('the order of the checks', () => {
   test('method, content type, body, validation, Accept', async () => {
     const there = await office()
     const statusOf = async (method: string, body: string, headers: Record<string, string>) =>

@@ -1,4 +1,4 @@
-// RECONCILE: the decision table of tasks.md B.7, walked row by row, and the pages of an implicit one.
+// RECONCILE: the decision table of reconciliation, walked row by row, and the pages of an implicit one.
 import { describe, expect, test } from 'vitest'
 import { reconcile, reconcilePage, reconcileParts } from '../../../master/calls/reconcile.ts'
 import type { Ledger, Task } from '../../../master/model.ts'

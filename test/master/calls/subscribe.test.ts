@@ -261,7 +261,7 @@ describe('UPDATE_FRAMEWORK', () => {
   })
 })
 
-describe('admission, wire.md §5.1 rows 14 to 19', () => {
+describe('admission', () => {
   const connected = newFramework({ principal: 'alice' })
   const away = newFramework({ state: 'disconnected' })
   test.each([

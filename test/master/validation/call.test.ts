@@ -1,4 +1,4 @@
-// Call-level validation: a row per requirement of scheduler-api.md §2.
+// Call-level validation: a row per requirement.
 import { describe, expect, test } from 'vitest'
 import { callError } from '../../../master/validation/call.ts'
 import type { SchedulerCall } from '../../../protocol/messages.ts'

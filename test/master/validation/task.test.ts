@@ -1,4 +1,4 @@
-// Validation of tasks, executors and groups: a row per line of scheduler-api.md §4.
+// Validation of tasks, executors and groups: a row per rule.
 import { describe, expect, test } from 'vitest'
 import { MAX_TASK_BYTES } from '../../../master/limits.ts'
 import { withType } from '../../../master/validation/checks.ts'
