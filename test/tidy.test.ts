@@ -1,5 +1,5 @@
 // The rules of the house that a machine can check: who may import whom, who may read the clock, how files begin.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT } from './vitest.ts'
@@ -121,6 +121,7 @@ function hits(source: Source, pattern: RegExp): string[] {
 }
 
 function read(path: string, folder: string): Source[] {
+  if (!existsSync(path)) return []
   return readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
     const full = join(path, entry.name)
     if (entry.isDirectory()) return read(full, folder)
