@@ -1,14 +1,16 @@
 // Offers: what is offered to whom, in which form, and what becomes of an offer (C59–C63, C68–C75).
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Offer } from '../../protocol/messages.ts'
+import type { Store } from '../../store/store.ts'
 import { startCluster, type TestCluster } from '../cluster.ts'
 import { amountOf, commandTask, ENCODINGS, type SubscribeOptions, TestFramework } from '../framework.ts'
 import { aMoment, count, isOffer, isRescind, moveUntil, teardown, until } from './waiting.ts'
 
+const mailbox = doorOf()
 let cluster: TestCluster
 let frameworks: TestFramework[] = []
 beforeAll(async () => {
-  cluster = await startCluster({ agents: 2 })
+  cluster = await startCluster({ agents: 2, wrapStore: mailbox.before })
 })
 afterAll(() => cluster.stop())
 afterEach(async () => {
@@ -51,28 +53,65 @@ test('C59 the resources of an idle agent are offered within about one allocation
 })
 
 test('C60 an OFFERS event holds at most one offer per agent and role', async () => {
-  const framework = await subscribe({
-    info: { roles: ['a', 'b'] },
-    capabilities: ['MULTI_ROLE'],
-  })
+  const framework = await subscribe()
   const [offer] = await bothOffers(framework)
-  const tasks = Array.from({ length: 8 }, (_, index) =>
-    commandTask(offer, `c60-${index}`, `sleep 0.${index % 3}`, { cpus: 0.5 }),
+  const taskIds = ['c60-1', 'c60-2', 'c60-3']
+  await framework.launch(
+    [offer],
+    taskIds.map((id) => commandTask(offer, id, 'sleep 1000', { cpus: 0.5 })),
+    0,
   )
-  // What each task leaves behind is offered by itself.
-  await framework.launch([offer], tasks, 0)
-  await until(() => tasks.every(({ name }) => isFinished(framework, name)))
-  await cluster.clock.advance(3_000)
-  const again = offersOf(framework).filter((each) => each.agent_id.value === offer.agent_id.value)
-  expect(again.length).toBeGreaterThan(2)
+  for (const id of taskIds) await framework.update(id, 'TASK_RUNNING')
+  await moveUntil(cluster, () => offersOf(framework).length === 3, { atMostMs: 3_000 })
+  // What each task leaves behind is offered by itself, while nobody looks into the mailbox.
+  const open = mailbox.close()
+  for (const [index, id] of taskIds.entries()) {
+    await framework.call({ type: 'KILL', kill: { task_id: { value: id } } })
+    await until(async () => (await offeredCpus(offer.agent_id.value)) === 3 + 0.5 * index)
+  }
+  const before = count(framework, isOffer)
+  open()
+  await until(() => offersOf(framework).length === 6)
+  expect(count(framework, isOffer)).toBe(before + 3)
   for (const event of framework.events.filter(isOffer)) {
-    const places = (event.offers?.offers ?? []).map(
-      (each) => `${each.agent_id.value} ${each.allocation_info?.role}`,
-    )
-    expect(places.length).toBeGreaterThan(0)
-    expect(new Set(places).size).toBe(places.length)
+    const agentIds = (event.offers?.offers ?? []).map(({ agent_id }) => agent_id.value)
+    expect(new Set(agentIds).size).toBe(agentIds.length)
   }
 })
+
+async function offeredCpus(agentId: string): Promise<number> {
+  const { json } = await cluster.operator({ type: 'GET_AGENTS' })
+  const { get_agents } = json as {
+    get_agents: {
+      agents: readonly { agent_info: { id: { value: string } }; offered_resources: Offer['resources'] }[]
+    }
+  }
+  const agent = get_agents.agents.find(({ agent_info }) => agent_info.id.value === agentId)
+  return (agent?.offered_resources ?? [])
+    .filter(({ name }) => name === 'cpus')
+    .reduce((sum, { scalar }) => sum + (scalar?.value ?? 0), 0)
+}
+
+/** A door before the mailboxes of all frameworks: while it is closed their readers wait. */
+function doorOf(): { close(): () => void; readonly before: (store: Store) => Store } {
+  let opened = Promise.resolve()
+  return {
+    close() {
+      let open = () => {}
+      opened = new Promise((resolve) => {
+        open = resolve
+      })
+      return open
+    },
+    before: (store) => ({
+      ...store,
+      async query(partition, ref, options) {
+        if (partition === 'mail') await opened
+        return store.query(partition, ref, options)
+      },
+    }),
+  }
+}
 
 test.each(ENCODINGS)('C61 (%s) with MULTI_ROLE offer and resources name the role', async (encoding) => {
   const framework = await subscribe({ encoding, info: { roles: ['eng'] }, capabilities: ['MULTI_ROLE'] })
@@ -324,9 +363,3 @@ test('C75 one offer accepted and declined at once is either', async () => {
   const first = await framework.update('c75-either')
   expect(['TASK_LOST', 'TASK_STARTING']).toContain(first.state)
 })
-
-function isFinished({ events }: TestFramework, taskId: string): boolean {
-  return events.some(
-    ({ update }) => update?.status.task_id.value === taskId && update.status.state === 'TASK_FINISHED',
-  )
-}
