@@ -7,22 +7,11 @@
 // Everything but HTTP is done as the user of the task, who thereby gets nothing they could not read anyway.
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import {
-  chown,
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises'
+import { chown, type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type AddressPolicy, DEFAULT_POLICY } from './containerizer/addresses.ts'
-import { directoryIn, pathOf } from './containerizer/beneath.ts'
+import { directoryIn, openDirectory, pathOf } from './containerizer/beneath.ts'
 import { type DownloadOptions, download, tooLarge } from './containerizer/download.ts'
 import { extract, isArchive } from './containerizer/extract.ts'
 import { createSandbox } from './containerizer/sandbox.ts'
@@ -88,7 +77,7 @@ export async function fetchUris(uris: readonly FetchUri[], options: FetchOptions
   try {
     const account = await accountFor(options.user)
     await createSandbox(options.sandbox, account)
-    sandbox = await openExactly(options.sandbox)
+    sandbox = await openDirectory(options.sandbox, { exactly: true })
     const job: Job = { ...DEFAULT_LIMITS, ...options.limits, account, sandbox, options }
     for (const uri of uris) {
       shown = withoutSecrets(uri.value)
@@ -139,7 +128,7 @@ async function fetchOne(uri: FetchUri, job: Job): Promise<void> {
         maxEntries,
         signal,
       })
-      const extracted = await openExactly(join(stage, 'out'))
+      const extracted = await openDirectory(join(stage, 'out'), { exactly: true })
       try {
         await mergeInto(extracted, job.sandbox, account)
       } finally {
@@ -246,14 +235,6 @@ async function enter(parent: FileHandle, name: string, account: Account | undefi
   if (made === undefined) throw new Error(`the directory ${name} is gone`)
   if (account !== undefined) await made.chown(account.uid, account.gid)
   return made
-}
-
-/** A directory that is really there, and not elsewhere through a link on the way: the handle stays with it. */
-async function openExactly(path: string): Promise<FileHandle> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
-  if ((await readlink(pathOf(handle))) === path) return handle
-  await handle.close()
-  throw new Error(`${path} is reached through a link`)
 }
 
 /** A URI as it may be shown: what is between a password and a signature stays out. */

@@ -42,6 +42,17 @@ export function pathOf(handle: FileHandle): string {
   return `/proc/self/fd/${handle.fd}`
 }
 
+/** A directory, and `exactly`: not one that is reached through a link on the way. `path` is canonical then. */
+export async function openDirectory(
+  path: string,
+  { exactly }: { readonly exactly: boolean },
+): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  if (!exactly || (await readlink(pathOf(handle))) === path) return handle
+  await handle.close()
+  throw new Error(`${path} is reached through a link`)
+}
+
 /** A directory directly in this one, never through a link; undefined when there is none. */
 export async function directoryIn(parent: FileHandle, name: string): Promise<FileHandle | undefined> {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants

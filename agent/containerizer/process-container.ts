@@ -92,6 +92,8 @@ export class ProcessContainer {
       const onHint = () => this.look()
       this.#stopWatching = watchRecord(this.#directory, { onHint, fifo: true })
     }
+    // Left behind when the agent was killed in the midst of a launch: it holds the task's environment.
+    if (this.#main !== undefined) await rm(recordFile.launch(this.#directory), { force: true })
     this.look()
     return this.isRunning() ? { kind: 'running', handle: this.#main } : this.ended
   }

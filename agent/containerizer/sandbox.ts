@@ -1,8 +1,10 @@
 // Makes the sandbox of a container and the files its output goes to.
 import { constants } from 'node:fs'
-import { chmod, chown, type FileHandle, mkdir, open, rename, rm, symlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, mkdir, open, rename, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { openDirectory, pathOf } from './beneath.ts'
 
+/** Another user than the agent's own; undefined: the agent's own. */
 export interface Owner {
   readonly uid: number
   readonly gid: number
@@ -14,9 +16,51 @@ const LOG_MODE = 0o640
 /** Makes the directory if it is not there. Doing it twice is harmless; an existing one is left as it is. */
 export async function createSandbox(path: string, owner?: Owner): Promise<void> {
   if (!(await makeDirectory(path))) return
-  // Not left to the umask.
-  await chmod(path, SANDBOX_MODE)
-  if (owner !== undefined && owner.uid !== process.getuid?.()) await chown(path, owner.uid, owner.gid)
+  const sandbox = await openSandbox(path, owner)
+  try {
+    // Not left to the umask.
+    await sandbox.chmod(SANDBOX_MODE)
+    if (owner !== undefined) await sandbox.chown(owner.uid, owner.gid)
+  } finally {
+    await sandbox.close()
+  }
+}
+
+/**
+ * Opens a file for the container's output. The descriptor is inherited through the shim, so output goes on when
+ * agent and shim are dead; it is in append mode, so that a log can be cut while it is written.
+ */
+export async function openLog(sandbox: FileHandle, name: string, owner?: Owner): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants
+  // What was fetched into the sandbox may have this name: a link is not followed, a pipe not waited for.
+  const flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK
+  const file = await open(join(pathOf(sandbox), name), flags, LOG_MODE)
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile()) throw new Error(`${name} is not a regular file`)
+    if (stat.nlink > 1) throw new Error(`${name} has another name elsewhere`)
+    if (owner !== undefined && stat.uid !== owner.uid) await file.chown(owner.uid, owner.gid)
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/**
+ * The sandbox itself: what is done through this handle is done there. A nested sandbox lies in a directory of its
+ * user, who might put a link in its place: the agent must not write as root where that leads.
+ */
+export function openSandbox(path: string, owner: Owner | undefined): Promise<FileHandle> {
+  return openDirectory(path, { exactly: owner !== undefined })
+}
+
+/** Points the link `latest` beside the runs of an executor to one of them; never missing in between. */
+export async function pointLatest(link: string, run: string): Promise<void> {
+  const next = `${link}.${process.pid}`
+  await rm(next, { force: true })
+  await symlink(run, next)
+  await rename(next, link)
 }
 
 /** False when it was there already. */
@@ -31,32 +75,4 @@ async function makeDirectory(path: string): Promise<boolean> {
   }
   await mkdir(dirname(path), { recursive: true })
   return makeDirectory(path)
-}
-
-/**
- * Opens a file for the container's output. The descriptor is inherited through the shim, so output goes on when
- * agent and shim are dead; it is in append mode, so that a log can be cut while it is written.
- */
-export async function openLog(path: string, owner?: Owner): Promise<FileHandle> {
-  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants
-  // What was fetched into the sandbox may have this name: a link is not followed, a pipe not waited for.
-  const file = await open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, LOG_MODE)
-  try {
-    const stat = await file.stat()
-    if (!stat.isFile()) throw new Error(`${path} is not a regular file`)
-    if (stat.nlink > 1) throw new Error(`${path} has another name elsewhere`)
-    if (owner !== undefined && stat.uid !== owner.uid) await file.chown(owner.uid, owner.gid)
-    return file
-  } catch (error) {
-    await file.close()
-    throw error
-  }
-}
-
-/** Points the link `latest` beside the runs of an executor to one of them; never missing in between. */
-export async function pointLatest(link: string, run: string): Promise<void> {
-  const next = `${link}.${process.pid}`
-  await rm(next, { force: true })
-  await symlink(run, next)
-  await rename(next, link)
 }

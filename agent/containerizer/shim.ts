@@ -1,6 +1,6 @@
 // Picks the shim that starts tasks: the one in C where it could be compiled, the one in sh until then and elsewhere.
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { accessSync, constants, statSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -166,7 +166,7 @@ async function compile(source: string, buildDirectory: string): Promise<string> 
   const binary = join(buildDirectory, `shim-${hash.slice(0, 16)}`)
   if (await works(binary)) return binary
   await mkdir(buildDirectory, { recursive: true, mode: 0o755 })
-  const attempt = `${binary}.${process.pid}`
+  const attempt = `${binary}.${randomUUID()}`
   try {
     for (const link of [['-static'], []]) {
       try {

@@ -2,14 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { systemClock } from '../../protocol/clock.ts'
 import type { ContainerSpec } from './containerizer.ts'
 import { LaunchFailed } from './containerizer.ts'
 import type { Identity } from './process-table.ts'
 import { parseIdentity, recordFile } from './record.ts'
-import { createSandbox, openLog } from './sandbox.ts'
+import { createSandbox, openLog, openSandbox } from './sandbox.ts'
 import type { ShimCommand } from './shim.ts'
 import { type Account, findAccount } from './user.ts'
 
@@ -53,19 +53,20 @@ export async function accountFor(user: string | undefined): Promise<Account | un
 /** Makes the sandbox if needed and opens the two files for output. */
 export async function openLogs(spec: ContainerSpec, account: Account | undefined): Promise<OpenLogs> {
   await createSandbox(spec.sandbox, account)
-  const stdout = await openLog(join(spec.sandbox, spec.stdout ?? 'stdout'), account)
+  const sandbox = await openSandbox(spec.sandbox, account)
+  const opened: FileHandle[] = []
+  const close = async () => void (await Promise.allSettled(opened.map((file) => file.close())))
   try {
-    const stderr = await openLog(join(spec.sandbox, spec.stderr ?? 'stderr'), account)
-    return {
-      stdout: stdout.fd,
-      stderr: stderr.fd,
-      close: async () => {
-        await Promise.allSettled([stdout.close(), stderr.close()])
-      },
-    }
+    const stdout = await openLog(sandbox, spec.stdout ?? 'stdout', account)
+    opened.push(stdout)
+    const stderr = await openLog(sandbox, spec.stderr ?? 'stderr', account)
+    opened.push(stderr)
+    return { stdout: stdout.fd, stderr: stderr.fd, close }
   } catch (error) {
-    await stdout.close()
+    await close()
     throw error
+  } finally {
+    void sandbox.close()
   }
 }
 

@@ -1,7 +1,10 @@
 // Notices that a container may have ended. Each way can miss it, so there are three, and a sweep besides.
 import { constants, type FSWatcher, open as openCallback, watch as watchFiles } from 'node:fs'
 import { Socket } from 'node:net'
+import { systemClock } from '../../protocol/clock.ts'
 import { recordFile } from './record.ts'
+
+const ENDING_MS = [5, 25, 125]
 
 /**
  * Calls `onHint` when files of the record change, and when the FIFO that the shim holds open reaches its end.
@@ -41,7 +44,11 @@ function watchFifo(path: string, onHint: () => void): () => void {
     socket = new Socket({ fd, readable: true, writable: false })
     socket.unref()
     socket.on('error', () => {})
-    socket.on('close', onHint)
+    socket.on('close', () => {
+      onHint()
+      // A process that is being ended closes its files first: it may not be seen as gone yet.
+      if (!stopped) for (const ms of ENDING_MS) systemClock.after(ms, onHint)
+    })
     socket.resume()
     if (stopped) socket.destroy()
     // It may have died before this end was open: then no end of file follows.

@@ -200,6 +200,21 @@ describe.each(shimKinds)('shim in %s', (kind) => {
   })
 
   describe('what is refused', () => {
+    test.runIf(isRoot)('for another user, a sandbox that lies behind a link of theirs', async () => {
+      const elsewhere = join(it.directory, randomUUID())
+      const parent = it.spec('true', { user: 'nobody' })
+      await it.containerizer.launch(parent)
+      mkdirSync(elsewhere)
+      symlinkSync(elsewhere, join(parent.sandbox, 'containers'))
+      const nested = it.spec('true', { user: 'nobody', sandbox: join(parent.sandbox, 'containers', 'c') })
+      await expect(it.containerizer.launch(nested)).rejects.toMatchObject({ why: 'launch' })
+      mkdirSync(join(elsewhere, 'd'))
+      const existing = it.spec('true', { user: 'nobody', sandbox: join(parent.sandbox, 'containers', 'd') })
+      await expect(it.containerizer.launch(existing)).rejects.toMatchObject({ why: 'launch' })
+      expect(readdirSync(join(elsewhere, 'd'))).toEqual([])
+      for (const name of readdirSync(elsewhere)) expect(statSync(join(elsewhere, name)).uid).toBe(0)
+    })
+
     test('an unknown user, by name', async () => {
       const launch = it.containerizer.launch(it.spec('true', { user: 'no-such-user' }))
       await expect(launch).rejects.toMatchObject({
