@@ -173,7 +173,9 @@ const SIGNALS: Readonly<Record<number, string>> = {
 function executorLaunched(turn: Turn, executor: ExecutorRecord, pid: number): void {
   executor.pid = pid
   if (executor.stage === 'ending') {
-    turn.act({ action: 'destroy', containerId: executor.containerId })
+    // A quick one subscribed before we heard of its start: it was asked to end, and has its grace.
+    const wasAsked = executor.connected || executor.delivered
+    if (!wasAsked) turn.act({ action: 'destroy', containerId: executor.containerId })
     return
   }
   if (executor.stage !== 'starting') return

@@ -16,11 +16,11 @@ const MAX_MESSAGES = 1_000
 export function onSubscribed(turn: Turn, input: Extract<Input, { input: 'executor-subscribed' }>): void {
   const executor = turn.state.executors.get(input.executor)
   if (executor === undefined || executor.kind !== 'custom') return
-  executor.connected = true
   if (executor.stage === 'ending' || turn.state.phase === 'ending') {
     sendAway(turn, executor)
     return
   }
+  executor.connected = true
   executor.stage = 'running'
   executor.recovered = false
   turn.save({ save: 'executor', executor: executor.key })

@@ -310,6 +310,34 @@ test('C129: without SUBSCRIBE in a minute it is killed and its tasks fail', () =
   })
 })
 
+test('C133: one that subscribed before its start was heard of has its grace as well', () => {
+  const machine = registeredMachine()
+  machine.nudge(1, [wantedAt('t', 1, { executor: executorInfo() })])
+  const containerId = machine.state.executors.get('f/e')?.containerId.value ?? ''
+  const subscription = { executor: 'f/e', unacknowledgedTasks: [], unacknowledgedUpdates: [] }
+  machine.put({ input: 'executor-subscribed', ...subscription })
+  const ended = machine.nudge(2, [], { endExecutors: [{ frameworkId: 'f', executorId: 'e' }] })
+  expect(ended).toContainEqual({ action: 'event', executor: 'f/e', event: { type: 'SHUTDOWN' } })
+  const launched = machine.put({ input: 'container-launched', containerId, pid: 7 })
+  expect(launched).not.toContainEqual(expect.objectContaining({ action: 'destroy' }))
+  expect(machine.put({ input: 'timer', timer: 'shutdown/f/e' })).toContainEqual(
+    expect.objectContaining({ action: 'destroy' }),
+  )
+})
+
+test('one that is ended while it starts goes at once, even if it subscribes just then', () => {
+  const machine = registeredMachine()
+  machine.nudge(1, [wantedAt('t', 1, { executor: executorInfo() })])
+  const containerId = machine.state.executors.get('f/e')?.containerId.value ?? ''
+  machine.nudge(2, [], { endExecutors: [{ frameworkId: 'f', executorId: 'e' }] })
+  const subscription = { executor: 'f/e', unacknowledgedTasks: [], unacknowledgedUpdates: [] }
+  const answer = machine.put({ input: 'executor-subscribed', ...subscription })
+  expect(answer).toContainEqual({ action: 'event', executor: 'f/e', event: { type: 'SHUTDOWN' } })
+  expect(machine.put({ input: 'container-launched', containerId, pid: 7 })).toContainEqual(
+    expect.objectContaining({ action: 'destroy' }),
+  )
+})
+
 test('C135: the first HEARTBEAT comes after 30 minutes', () => {
   const machine = registeredMachine()
   machine.nudge(1, [wantedAt('t', 1, { executor: executorInfo() })])
