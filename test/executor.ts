@@ -1,5 +1,6 @@
 // A custom executor for tests: its process only sleeps, and the test speaks for it over the agent's executor API.
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { encodeMessage } from '../protocol/codec.ts'
 import { durationInfo } from '../protocol/durations.ts'
 import type { MediaType } from '../protocol/media-types.ts'
@@ -147,7 +148,7 @@ export async function launchUnder(
   ]
   await framework.call({
     type: 'ACCEPT',
-    accept: { offer_ids: [offer.id], operations, filters: { refuse_seconds: 3_600 } },
+    accept: { offer_ids: [offer.id], operations, filters: { refuse_seconds: 0 } },
   })
   return new TestExecutor({
     agentUrl: agentUrl(offer.agent_id.value),
@@ -155,4 +156,21 @@ export async function launchUnder(
     executorId: info.executor_id.value,
     encoding,
   })
+}
+
+/** Where an executor runs, as its agent tells anybody who asks for the state; waits until it is there. */
+export async function sandboxOf({ place }: TestExecutor, withinMs = 10_000): Promise<string> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const { text } = await send(`${place.agentUrl}/state`, { method: 'GET' })
+    const { frameworks } = JSON.parse(text) as {
+      frameworks: { id: string; executors: { id: string; directory: string }[] }[]
+    }
+    const directory = frameworks
+      .find(({ id }) => id === place.frameworkId)
+      ?.executors.find(({ id }) => id === place.executorId)?.directory
+    if (directory !== undefined && existsSync(directory)) return directory
+    if (performance.now() > deadline) throw new Error(`executor ${place.executorId} has no sandbox`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
 }

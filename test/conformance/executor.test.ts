@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ExecutorCall, ExecutorInfo, TaskStatus } from '../../protocol/messages.ts'
 import { startCluster, type TestCluster } from '../cluster.ts'
-import { customExecutor, executorTask, launched, launchUnder, statusOf, TestExecutor } from '../executor.ts'
+import {
+  customExecutor,
+  executorTask,
+  launched,
+  launchUnder,
+  sandboxOf,
+  statusOf,
+  TestExecutor,
+} from '../executor.ts'
 import { ENCODINGS, type SubscribeOptions, send, TestFramework } from '../framework.ts'
 import { aMoment, moveUntil, statuses, teardown, until } from './waiting.ts'
 
@@ -120,7 +128,6 @@ describe.each(ENCODINGS)('%s', (encoding) => {
       container_id: { value: expect.stringMatching(/./) },
     })
     // What comes later comes at once.
-    await framework.call({ type: 'REVIVE' })
     const offer = await framework.offerOf(1, 128)
     await framework.launch([offer], [executorTask(offer, 'c124-6', customExecutor('e'))], 3_600)
     await stream.until(() => launched(stream.events).at(-1)?.[0] === 'c124-6')
@@ -236,9 +243,7 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     await executor.update('c130-runs', 'TASK_RUNNING')
     await executor.update('c130-over', 'TASK_FINISHED')
     await framework.update('c130-over', 'TASK_FINISHED')
-    const sandbox = await sandboxOf(executor)
-    await until(() => existsSync(sandbox))
-    writeFileSync(join(sandbox, 'go'), '')
+    writeFileSync(join(await sandboxOf(executor), 'go'), '')
 
     for (const id of ['c130-staging', 'c130-runs']) {
       const status = await framework.update(id, 'TASK_FAILED')
@@ -325,19 +330,6 @@ describe('C131 the environment of an executor', () => {
     expect(variables.MESOS_SUBSCRIPTION_BACKOFF_MAX).toBe(checkpoint ? '2secs' : undefined)
   })
 })
-
-/** Where an executor runs, as its agent tells anybody who asks for the state. */
-async function sandboxOf({ place }: TestExecutor): Promise<string> {
-  const { text } = await send(`${place.agentUrl}/state`, { method: 'GET' })
-  const { frameworks: known } = JSON.parse(text) as {
-    frameworks: { id: string; executors: { id: string; directory: string }[] }[]
-  }
-  const executor = known
-    .find(({ id }) => id === place.frameworkId)
-    ?.executors.find(({ id }) => id === place.executorId)
-  if (executor === undefined) throw new Error(`the agent does not show executor ${place.executorId}`)
-  return executor.directory
-}
 
 /** Of a file that `env -0` wrote; nothing while it is not there. */
 function variablesIn(file: string): Readonly<Record<string, string>> {
