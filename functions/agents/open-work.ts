@@ -10,7 +10,9 @@ import {
   loseTasks,
 } from '../../master/agents/lost.ts'
 import { offeredTo } from '../../master/agents/offers.ts'
-import { finishReturn, isListed, settle, settleExecutors } from '../../master/agents/return.ts'
+import { finishReturn } from '../../master/agents/return.ts'
+import { isListed } from '../../master/agents/return-mark.ts'
+import { settle, settleExecutors } from '../../master/agents/return-settle.ts'
 import { RUNS_PER_PIECE } from '../../master/agents/work.ts'
 import { nothing } from '../../master/decision.ts'
 import type { Ledger, Run } from '../../master/model.ts'

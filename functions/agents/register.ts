@@ -9,7 +9,8 @@ import {
   type RegisterLoaded,
   type Registration,
 } from '../../master/agents/register.ts'
-import { frameworksOf, pageTaken, takeExecutors, takeReports } from '../../master/agents/return.ts'
+import { frameworksOf, pageTaken } from '../../master/agents/return.ts'
+import { takeExecutors, takeReports } from '../../master/agents/return-list.ts'
 import { RUNS_PER_PIECE } from '../../master/agents/work.ts'
 import { type Decision, nothing } from '../../master/decision.ts'
 import type { RegisterAnswer, RegisterCall } from '../../protocol/agent-messages.ts'

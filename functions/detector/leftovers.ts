@@ -1,7 +1,7 @@
 // What others left half done on agents: expired offers, holds, losses, returns, launches nobody answered.
 import { forgetAgent, isForgettable } from '../../master/agents/forget.ts'
 import { offeredTo, withdraw } from '../../master/agents/offers.ts'
-import { isListed } from '../../master/agents/return.ts'
+import { isListed } from '../../master/agents/return-mark.ts'
 import { isOverdue, stopUnanswered } from '../../master/agents/unanswered.ts'
 import { RUNS_PER_PIECE } from '../../master/agents/work.ts'
 import { voidOffers } from '../../master/allocator/void-offers.ts'

@@ -1,0 +1,17 @@
+// The mark of a return, and how far the return is: what every step of it asks first.
+import type { Ledger } from '../model.ts'
+
+/** Names one return of one agent: what it lists is marked with this. */
+export function returnId(ledger: Ledger): string {
+  return `${ledger.incarnation}/${ledger.lossNumber}`
+}
+
+/** True while the agent's list is being taken over: its updates wait, and it is given no list of its own. */
+export function isReturning(ledger: Ledger): boolean {
+  return ledger.openWork?.kind === 'return'
+}
+
+/** True when every page was taken: what is not marked now was not listed. */
+export function isListed(ledger: Ledger): boolean {
+  return ledger.openWork?.kind === 'return' && ledger.openWork.pagesTaken >= ledger.openWork.pages
+}
