@@ -1,8 +1,9 @@
 // An agent that falls silent, comes back, or is declared gone, with Mesos's own timers (C112, C116, C117, C119).
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { SchedulerEvent, TaskStatus } from '../../protocol/messages.ts'
+import type { Offer, SchedulerEvent, TaskStatus } from '../../protocol/messages.ts'
 import { startCluster, type TestAgent, type TestCluster } from '../cluster.ts'
-import { commandTask, type SubscribeOptions, TestFramework } from '../framework.ts'
+import { commandTask, type SubscribeOptions, scalar, TestFramework } from '../framework.ts'
+import { echoExecutor, executorTask } from './executors.ts'
 import { aMoment, count, isRescind, moveUntil, statuses, teardown, until } from './waiting.ts'
 
 /** Mesos's 5 pings of 15 s, counted from the next ping on. */
@@ -27,20 +28,29 @@ async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework>
   return framework
 }
 
-/** Runs a task on a certain agent; everything else is refused for an hour. */
+/** Runs a task on a certain agent and wants nothing more. */
 async function runOn(framework: TestFramework, agent: TestAgent, taskId: string): Promise<TaskStatus> {
+  const offer = await offerAt(framework, agent)
+  await framework.launch([offer], [commandTask(offer, taskId, 'sleep 1000')], 3_600)
+  const status = await framework.update(taskId, 'TASK_RUNNING')
+  await framework.call({ type: 'SUPPRESS' })
+  return status
+}
+
+/** An offer of a certain agent; everything else is refused for an hour. */
+async function offerAt(framework: TestFramework, agent: TestAgent): Promise<Offer> {
   for (;;) {
     const event = await framework.next(({ type }) => type === 'OFFERS')
-    const offers = event.offers?.offers ?? []
+    const offers = (event.offers?.offers ?? []).filter((offer) => !isRescinded(framework, offer))
     const good = offers.find(({ agent_id }) => agent_id.value === agent.id)
     const others = offers.filter((offer) => offer !== good)
     if (others.length > 0) await framework.decline(others, 3_600)
-    if (good === undefined) continue
-    await framework.launch([good], [commandTask(good, taskId, 'sleep 1000')], 3_600)
-    const status = await framework.update(taskId, 'TASK_RUNNING')
-    await framework.call({ type: 'SUPPRESS' })
-    return status
+    if (good !== undefined) return good
   }
+}
+
+function isRescinded({ events }: TestFramework, { id }: Offer): boolean {
+  return events.some(({ rescind }) => rescind?.offer_id.value === id.value)
 }
 
 function isLossOf(agent: TestAgent): (event: SchedulerEvent) => boolean {
@@ -186,6 +196,82 @@ describe('another agent', () => {
     expect(statuses(framework, 'ends-alone').at(-1)?.state).toBe('TASK_FAILED')
   })
 
+  test('C117 executors come back with their tasks; a kill of meanwhile is done at the return', async () => {
+    const agent = agentAt(1)
+    const framework = await subscribe({ capabilities: ['PARTITION_AWARE'] })
+    const offer = await offerAt(framework, agent)
+    const executor = echoExecutor('loss-executor')
+    const own = executorTask(offer, 'loss-own', executor)
+    const killed = commandTask(offer, 'loss-killed', 'sleep 1000')
+    const group = ['loss-group-1', 'loss-group-2'].map((id) => commandTask(offer, id, 'sleep 1000'))
+    const groupExecutor = {
+      executor_id: { value: 'loss-group' },
+      type: 'DEFAULT' as const,
+      resources: [scalar('cpus', 0.1), scalar('mem', 32), scalar('disk', 16)],
+    }
+    await framework.call({
+      type: 'ACCEPT',
+      accept: {
+        offer_ids: [offer.id],
+        operations: [
+          { type: 'LAUNCH', launch: { task_infos: [own, killed] } },
+          {
+            type: 'LAUNCH_GROUP',
+            launch_group: { executor: groupExecutor, task_group: { tasks: group } },
+          },
+        ],
+        filters: { refuse_seconds: 0 },
+      },
+    })
+    const all = [own, killed, ...group].map(({ task_id }) => task_id.value)
+    for (const id of all) await framework.update(id, 'TASK_RUNNING')
+    const shape = async () => {
+      const { json } = await cluster.operator({ type: 'GET_EXECUTORS' })
+      const { get_executors } = json as {
+        get_executors: { executors?: readonly { executor_info: { executor_id: { value: string } } }[] }
+      }
+      return (get_executors.executors ?? [])
+        .map(({ executor_info }) => executor_info.executor_id.value)
+        .toSorted()
+    }
+    const before = await shape()
+
+    agent.cut()
+    await moveUntil(cluster, () => count(framework, isLossOf(agent)) > 0, { atMostMs: 130_000 })
+    for (const id of all) await framework.update(id, 'TASK_UNREACHABLE')
+    await framework.call({ type: 'KILL', kill: { task_id: killed.task_id } })
+    // C81: the id of an unreachable task is taken.
+    await framework.call({ type: 'REVIVE' })
+    const elsewhere = await offerAt(framework, agentAt(0))
+    await framework.launch([elsewhere], [commandTask(elsewhere, 'loss-own', 'true')], 3_600)
+    await framework.update('loss-own', 'TASK_ERROR')
+
+    agent.mend()
+    await moveUntil(cluster, () => statuses(framework, 'loss-killed').at(-1)?.state === 'TASK_KILLED', {
+      atMostMs: 90_000,
+    })
+    for (const id of ['loss-own', 'loss-group-1', 'loss-group-2']) {
+      const back = await framework.update(id, 'TASK_RUNNING')
+      expect(back).toMatchObject({ reason: 'REASON_AGENT_REREGISTERED' })
+    }
+    expect(await shape()).toEqual(before)
+
+    // The executor is spoken to and launched on as before.
+    const to = { agent_id: { value: agent.id }, executor_id: executor.executor_id }
+    const data = Buffer.from('still there').toString('base64')
+    await framework.call({ type: 'MESSAGE', message: { ...to, data } })
+    expect((await framework.next(({ type }) => type === 'MESSAGE')).message).toEqual({ ...to, data })
+    await framework.call({ type: 'REVIVE' })
+    const again = await offerAt(framework, agent)
+    await framework.launch([again], [executorTask(again, 'loss-second', executor)], 3_600)
+    await framework.update('loss-second', 'TASK_RUNNING')
+    await framework.call({ type: 'KILL', kill: { task_id: { value: 'loss-group-1' } } })
+    await framework.update('loss-group-2', 'TASK_KILLED')
+    await framework.call({ type: 'SHUTDOWN', shutdown: to })
+    await framework.update('loss-own', 'TASK_FAILED')
+    await framework.update('loss-second', 'TASK_FAILED')
+  })
+
   test('C119 MARK_AGENT_GONE: tasks are gone for good, the id is never readmitted, repeating is 200', async () => {
     const agent = agentAt(2)
     const aware = await subscribe({ capabilities: ['PARTITION_AWARE'] })
@@ -198,7 +284,10 @@ describe('another agent', () => {
       source: 'SOURCE_MASTER',
       reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
     })
-    expect(await plain.update('gone-plain', 'TASK_LOST')).toMatchObject({ source: 'SOURCE_MASTER' })
+    expect(await plain.update('gone-plain', 'TASK_LOST')).toMatchObject({
+      source: 'SOURCE_MASTER',
+      reason: 'REASON_AGENT_REMOVED',
+    })
     for (const framework of [aware, plain]) await framework.next(isLossOf(agent))
     expect((await cluster.operator(call)).status).toBe(200)
     expect(await agentIds()).not.toContain(agent.id)

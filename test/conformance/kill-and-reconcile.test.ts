@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { ExecutorInfo, Offer, SchedulerEvent, TaskInfo } from '../../protocol/messages.ts'
+import type { SchedulerEvent } from '../../protocol/messages.ts'
 import { startCluster, type TestCluster } from '../cluster.ts'
 import { commandTask, ENCODINGS, type SubscribeOptions, scalar, TestFramework } from '../framework.ts'
+import { echoExecutor, executorTask } from './executors.ts'
 import { aMoment, count, isOffer, moveUntil, runTask, statuses, teardown, until } from './waiting.ts'
 
 let cluster: TestCluster
@@ -97,19 +98,6 @@ test('C103 KILL with a wrong agent_id is 202 and nothing happens', async () => {
   expect(statuses({ events: framework.events.slice(before) }, 'c103')).toEqual([])
   expect(await tasksOf('tasks')).toEqual({ c103: 'TASK_RUNNING' })
 })
-
-function echoExecutor(id: string): ExecutorInfo {
-  return {
-    executor_id: { value: id },
-    command: { value: `exec ${process.execPath} ${join(import.meta.dirname, 'echo-executor.ts')}` },
-    resources: [scalar('cpus', 0.1), scalar('mem', 32)],
-  }
-}
-
-function executorTask(offer: Offer, taskId: string, executor: ExecutorInfo): TaskInfo {
-  const { command: _, ...rest } = commandTask(offer, taskId, '')
-  return { ...rest, executor }
-}
 
 function isExit({ failure }: SchedulerEvent): boolean {
   return failure?.executor_id !== undefined
