@@ -166,6 +166,31 @@ test.each(ENCODINGS)(
   },
 )
 
+test('C80 so it is in an ACCEPT too large for one transaction', async () => {
+  const framework = await subscribe({ capabilities: ['PARTITION_AWARE'] })
+  const offer = await framework.offer()
+  const tasks = Array.from({ length: 120 }, (_, index) => {
+    const task = commandTask(offer, `c80-${index}`, 'sleep 1000', { cpus: 0.5 })
+    return index % 30 === 7 ? task : { ...task, resources: [] }
+  })
+  const { status } = await framework.launch([offer], tasks, 0)
+  expect(status).toBe(202)
+  for (const [index, { name }] of tasks.entries()) {
+    if (index % 30 === 7) await framework.update(name, 'TASK_RUNNING')
+    else expect(await framework.update(name)).toMatchObject({ state: 'TASK_ERROR' })
+  }
+  // Said once each; the rest of the agent is offered again.
+  for (const { name } of tasks) {
+    const errors = statuses(framework, name).filter(({ state }) => state === 'TASK_ERROR')
+    expect(errors.length).toBeLessThanOrEqual(1)
+  }
+  const rest = await framework.next(
+    ({ offers }) => offers?.offers?.some((each) => isFurther(each, offer)) ?? false,
+  )
+  const next = rest.offers?.offers?.find((each) => isFurther(each, offer))
+  expect(next?.resources?.find(({ name }) => name === 'cpus')?.scalar?.value).toBeCloseTo(2)
+})
+
 /** Launches one task on the next offer and gives what is said of it first. */
 async function firstWord(
   framework: TestFramework,

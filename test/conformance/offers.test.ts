@@ -353,6 +353,28 @@ test('C75 one offer accepted twice at once launches at most once', async () => {
   }
 })
 
+test('C75 so it is with ACCEPTs too large for one transaction', async () => {
+  const framework = await subscribe({ capabilities: ['PARTITION_AWARE'] })
+  const offer = await framework.offer()
+  const large = (name: string) =>
+    Array.from({ length: 70 }, (_, index) => {
+      const task = commandTask(offer, `c75-large-${name}-${index}`, 'sleep 1000', { cpus: 0.5 })
+      return index === 3 ? task : { ...task, resources: [] }
+    })
+  await Promise.all(['a', 'b'].map((name) => framework.launch([offer], large(name), 3_600)))
+  const states = await Promise.all(
+    ['a', 'b'].map(async (name) => {
+      const { state } = await framework.update(`c75-large-${name}-3`)
+      const others = await framework.update(`c75-large-${name}-69`)
+      return [state, others.state]
+    }),
+  )
+  expect(states.toSorted()).toEqual([
+    ['TASK_DROPPED', 'TASK_DROPPED'],
+    ['TASK_STARTING', 'TASK_ERROR'],
+  ])
+})
+
 test('C75 one offer accepted and declined at once is either', async () => {
   const framework = await subscribe()
   const offer = await framework.offer()
