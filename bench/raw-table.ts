@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { startDynamoEmulator } from '../local/emulators/dynamodb.ts'
 import type { Change } from '../master/decision.ts'
 import { dynamoStore } from '../store/dynamodb.ts'
-import { dynamoClient } from '../store/dynamodb-client.ts'
+import { plainCalls } from '../store/plain-calls.ts'
 import type { Store } from '../store/store.ts'
 import { createTable } from '../store/table.ts'
 
@@ -20,14 +20,14 @@ const COUNT = 800
 /** Four items of about 200 bytes in one transaction, through our own store. */
 export async function measureRawTable(): Promise<RawRates> {
   const emulator = await startDynamoEmulator({})
-  const client = dynamoClient({ endpoint: emulator.endpoint })
+  const calls = plainCalls({ endpoint: emulator.endpoint })
   try {
-    await createTable(client, 'raw')
-    const store = dynamoStore({ client, tableName: 'raw', useTransactionTokens: false })
+    await createTable(calls, 'raw')
+    const store = dynamoStore({ calls, tableName: 'raw', useTransactionTokens: false })
     await inFlight(store, 16, WARM_UP)
     return { sequential: await inFlight(store, 1, COUNT / 2), sixteen: await inFlight(store, 16, COUNT) }
   } finally {
-    client.destroy()
+    calls.close()
     await emulator.stop()
   }
 }

@@ -8,7 +8,8 @@ import { sqsQueues } from '../functions/ports/queues-sqs.ts'
 import { localSettings } from '../master/settings.ts'
 import { systemClock } from '../protocol/clock.ts'
 import { dynamoStore } from '../store/dynamodb.ts'
-import { dynamoClient } from '../store/dynamodb-client.ts'
+import type { DynamoCalls } from '../store/dynamodb-calls.ts'
+import { plainCalls } from '../store/plain-calls.ts'
 import { createTable } from '../store/table.ts'
 import { type LocalAgents, startAgents } from './agents.ts'
 import { startControlPlane } from './control-plane.ts'
@@ -49,7 +50,7 @@ async function main(options: StartOptions): Promise<void> {
 
   const [dynamo, sqs] = await Promise.all([dynamodb(options, dataDir), queuesEmulator(options, dataDir)])
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
-  const client = dynamoClient({ endpoint: dynamo, region: 'us-east-1', credentials })
+  const calls = await callsTo(dynamo)
   const queues = sqsQueues({
     clock: systemClock,
     region: 'us-east-1',
@@ -57,13 +58,13 @@ async function main(options: StartOptions): Promise<void> {
     endpoint: sqs,
     credentials,
   })
-  await Promise.all([createTable(client, TABLE_NAME), queues.ensureFunctionQueues()])
-  undo.push(() => client.destroy())
+  await Promise.all([createTable(calls, TABLE_NAME), queues.ensureFunctionQueues()])
+  undo.push(() => calls.close())
 
   let agents: LocalAgents | undefined
   const controlPlane = await startControlPlane({
     store: dynamoStore({
-      client,
+      calls,
       tableName: TABLE_NAME,
       clock: systemClock,
       useTransactionTokens: false,
@@ -146,6 +147,13 @@ async function dynamodb(options: StartOptions, dataDir: string): Promise<string>
   const emulator = await startDynamoEmulator({ dataDir: options.data === undefined ? undefined : dataDir })
   undo.push(() => emulator.stop())
   return emulator.endpoint
+}
+
+/** Plain http is an emulator, which reads no signature; anything else is called with the machine's AWS credentials. */
+async function callsTo(endpoint: string): Promise<DynamoCalls> {
+  if (endpoint.startsWith('http://')) return plainCalls({ endpoint })
+  const { dynamoClient, sdkCalls } = await import('../store/dynamodb-client.ts')
+  return sdkCalls(dynamoClient({ endpoint }))
 }
 
 /** With a data folder the port is the same at each start: agents that outlived us go on polling it. */

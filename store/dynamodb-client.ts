@@ -1,6 +1,21 @@
 // The SDK's client as the store needs it: one try per call, because retries are the store's, with evidence.
-import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
-import { removeTokens } from './no-token.ts'
+import {
+  BatchGetItemCommand,
+  CreateTableCommand,
+  DeleteItemCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  TransactWriteItemsCommand,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb'
+import { assert } from './assert.ts'
+import type { DynamoCalls, Operations } from './dynamodb-calls.ts'
+import { NO_TOKEN, removeTokens } from './no-token.ts'
 
 export interface ClientOptions {
   /** Absent: AWS's own. Plain http without credentials is an emulator. */
@@ -14,7 +29,7 @@ export interface ClientOptions {
 const ours = new WeakSet<DynamoDBClient>()
 
 /**
- * A client for `dynamoStore` and `createTable`; shared by all of a process, `destroy()` ends its connections.
+ * A client for `sdkCalls`; shared by all of a process, `destroy()` ends its connections.
  * An SDK that repeats a conditional write by itself would hide that the first try took effect (H1).
  */
 export function dynamoClient(options: ClientOptions): DynamoDBClient {
@@ -37,34 +52,41 @@ export function dynamoClient(options: ClientOptions): DynamoDBClient {
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(endpoint === undefined ? {} : { endpoint, region: region ?? 'us-east-1' }),
-    ...(emulated ? UNSIGNED : {}),
+    // Emulators want to see credentials and check none.
+    ...(emulated ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),
   })
-  if (emulated) {
-    // Half of what a call costs us is spent on what an emulator does not read.
-    for (const name of ['loggerMiddleware', 'getUserAgentMiddleware', 'recursionDetectionMiddleware'])
-      client.middlewareStack.remove(name)
-  }
   removeTokens(client)
   ours.add(client)
   return client
 }
 
-/** Whether a client was made by `dynamoClient`. */
-export function isOurs(client: DynamoDBClient): boolean {
-  return ours.has(client)
+const COMMANDS = {
+  GetItem: GetItemCommand,
+  BatchGetItem: BatchGetItemCommand,
+  Query: QueryCommand,
+  PutItem: PutItemCommand,
+  DeleteItem: DeleteItemCommand,
+  TransactWriteItems: TransactWriteItemsCommand,
+  CreateTable: CreateTableCommand,
+  DescribeTable: DescribeTableCommand,
+  DescribeTimeToLive: DescribeTimeToLiveCommand,
+  UpdateTimeToLive: UpdateTimeToLiveCommand,
 }
 
-/** Emulators want to see credentials and check none. */
-const AUTHORIZATION =
-  'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0'
-
-const UNSIGNED: DynamoDBClientConfig = {
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  signer: {
-    async sign(request) {
-      request.headers.authorization = AUTHORIZATION
-      request.headers['x-amz-date'] = '20260101T000000Z'
-      return request
+/** The calls of the store through a client made by `dynamoClient`. */
+export function sdkCalls(client: DynamoDBClient): DynamoCalls {
+  assert(
+    ours.has(client),
+    () => 'a client that repeats calls hides its own writes; make it with dynamoClient',
+  )
+  return {
+    async call(operation, input) {
+      // The table pairs each operation with its command, which the compiler cannot follow over a type parameter.
+      const Command = COMMANDS[operation] as unknown as new (input: object) => GetItemCommand
+      // Where no token is given the SDK would make one.
+      const given = operation === 'TransactWriteItems' ? { ClientRequestToken: NO_TOKEN, ...input } : input
+      return (await client.send(new Command(given))) as Operations[typeof operation]['output']
     },
-  },
+    close: () => client.destroy(),
+  }
 }

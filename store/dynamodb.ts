@@ -1,22 +1,10 @@
 // The store on DynamoDB: consistent reads, one conditional transaction per commit, retries that know their own work.
-import {
-  type AttributeValue,
-  BatchGetItemCommand,
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-  QueryCommand,
-  TransactionCanceledException,
-  TransactWriteItemsCommand,
-} from '@aws-sdk/client-dynamodb'
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { type Clock, systemClock } from '../protocol/clock.ts'
 import { assert } from './assert.ts'
 import { readRow, writeKey, writeRow } from './attributes.ts'
-import { type ClientOptions, dynamoClient, isOurs } from './dynamodb-client.ts'
+import { type DynamoCalls, isNamed } from './dynamodb-calls.ts'
 import { expressionOf, tokenOf, transactItem } from './expressions.ts'
-import { NO_TOKEN } from './no-token.ts'
 import { storeOver } from './over-rows.ts'
 import { NothingProcessed, type Patience, persistently, reasonCodes, type StoreLog } from './retrying.ts'
 import { nameOf, type Row, type RowKey, type Rows, type Step } from './rows.ts'
@@ -25,9 +13,9 @@ import type { Store } from './store.ts'
 /** DynamoDB: keys of one BatchGetItem. */
 const MAX_BATCH_KEYS = 100
 
-export interface DynamoStoreOptions extends ClientOptions {
-  /** Made by `dynamoClient`; absent: one is made of the other options. */
-  readonly client?: DynamoDBClient | undefined
+export interface DynamoStoreOptions {
+  /** `sdkCalls` on AWS, `plainCalls` to an emulator. */
+  readonly calls: DynamoCalls
   readonly tableName: string
   /** What is past its ttl, by this clock. */
   readonly clock?: Clock | undefined
@@ -45,8 +33,6 @@ export interface DynamoStoreOptions extends ClientOptions {
  * table does not answer within the patience (8 tries, 5 s), `StoreMisused` for what no retry can help.
  */
 export function dynamoStore(options: DynamoStoreOptions): Store {
-  const client = options.client ?? dynamoClient(options)
-  assert(isOurs(client), () => 'a client that repeats calls hides its own writes; make it with dynamoClient')
   const patience: Patience = {
     tries: 8,
     budgetMs: 5_000,
@@ -55,12 +41,11 @@ export function dynamoStore(options: DynamoStoreOptions): Store {
     ...options.patience,
     log: options.log,
   }
-  return storeOver(dynamoRows(client, options, patience), options.clock ?? systemClock)
+  return storeOver(dynamoRows(options, patience), options.clock ?? systemClock)
 }
 
 function dynamoRows(
-  client: DynamoDBClient,
-  { tableName, useTransactionTokens }: DynamoStoreOptions,
+  { calls, tableName, useTransactionTokens }: DynamoStoreOptions,
   patience: Patience,
 ): Rows {
   return { read, list, commit }
@@ -80,9 +65,8 @@ function dynamoRows(
 
   function readOne(key: RowKey): Promise<Row | undefined> {
     return persistently('GetItem', patience, async () => {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: tableName, Key: writeKey(key), ConsistentRead: true }),
-      )
+      const input = { TableName: tableName, Key: writeKey(key), ConsistentRead: true }
+      const { Item } = await calls.call('GetItem', input)
       return Item && readRow(Item)
     })
   }
@@ -92,9 +76,8 @@ function dynamoRows(
     let left = keys.map(writeKey)
     while (left.length > 0) {
       left = await persistently('BatchGetItem', patience, async () => {
-        const answer = await client.send(
-          new BatchGetItemCommand({ RequestItems: { [tableName]: { Keys: left, ConsistentRead: true } } }),
-        )
+        const RequestItems = { [tableName]: { Keys: left, ConsistentRead: true } }
+        const answer = await calls.call('BatchGetItem', { RequestItems })
         for (const item of answer.Responses?.[tableName] ?? []) {
           const row = readRow(item)
           found.set(nameOf(row), row)
@@ -109,7 +92,7 @@ function dynamoRows(
   function list({ pk, prefix, after, limit }: Parameters<Rows['list']>[0]): ReturnType<Rows['list']> {
     const values: Record<string, AttributeValue> = { ':pk': { S: pk } }
     if (prefix !== undefined) values[':prefix'] = { S: prefix }
-    const command = {
+    const input = {
       TableName: tableName,
       ConsistentRead: true,
       KeyConditionExpression: prefix === undefined ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :prefix)',
@@ -118,18 +101,13 @@ function dynamoRows(
       ...(limit === undefined ? {} : { Limit: limit }),
     }
     return persistently('Query', patience, async () => {
-      const { Items = [], LastEvaluatedKey } = await client.send(new QueryCommand(command))
+      const { Items = [], LastEvaluatedKey } = await calls.call('Query', input)
       return { rows: Items.map(readRow), last: LastEvaluatedKey?.sk?.S }
     })
   }
 
   /** Built once, so that every try is the same to the byte; judged by evidence when it fails. */
   async function commit(steps: readonly Step[], token: string): Promise<readonly number[]> {
-    const sdkTries = await client.config.maxAttempts()
-    assert(
-      sdkTries === 1,
-      () => `a client that tries ${sdkTries} times hides its own writes; use dynamoClient`,
-    )
     const [only] = steps
     const attempt = steps.length === 1 && only !== undefined ? single(only) : transaction(steps, token)
     return persistently(steps.length === 1 ? 'write' : 'TransactWriteItems', patience, async (unsure) => {
@@ -159,28 +137,24 @@ function dynamoRows(
       return async () => (step.rule.holds(await readOne(step.row), step.args) ? DONE : failedAt(0))
     }
     if (step.do === 'remove') {
-      const command = new DeleteItemCommand({
-        TableName: tableName,
-        Key: writeKey(step.row),
-        ...conditions,
-      })
-      return () => client.send(command).then(done, conditionFailed)
+      const input = { TableName: tableName, Key: writeKey(step.row), ...conditions }
+      return () => calls.call('DeleteItem', input).then(done, conditionFailed)
     }
-    const command = new PutItemCommand({
+    const input = {
       TableName: tableName,
       Item: writeRow(step.row),
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       ...conditions,
-    })
-    return () => client.send(command).then(done, conditionFailed)
+    } as const
+    return () => calls.call('PutItem', input).then(done, conditionFailed)
   }
 
   function transaction(steps: readonly Step[], token: string): () => Promise<Outcome> {
-    const command = new TransactWriteItemsCommand({
+    const input = {
       TransactItems: steps.map((step) => transactItem(tableName, step)),
-      ClientRequestToken: useTransactionTokens ? tokenOf(token) : NO_TOKEN,
-    })
-    return () => client.send(command).then(done, transactionCancelled)
+      ...(useTransactionTokens ? { ClientRequestToken: tokenOf(token) } : {}),
+    }
+    return () => calls.call('TransactWriteItems', input).then(done, transactionCancelled)
   }
 }
 
@@ -195,13 +169,13 @@ const done = (): Outcome => DONE
 const failedAt = (index: number): Outcome => ({ failed: [index], found: [] })
 
 function conditionFailed(error: unknown): Outcome {
-  if (!(error instanceof ConditionalCheckFailedException)) throw error
-  return { failed: [0], found: error.Item === undefined ? [] : [readRow(error.Item)] }
+  if (!isNamed(error, 'ConditionalCheckFailedException')) throw error
+  return { failed: [0], found: itemIn(error) }
 }
 
 /** A failed condition decides, whatever else was in the way; the rest is the retry loop's (H3). */
 function transactionCancelled(error: unknown): Outcome {
-  if (!(error instanceof TransactionCanceledException)) throw error
+  if (!isNamed(error, 'TransactionCanceledException')) throw error
   const codes = reasonCodes(error)
   const failed = codes.flatMap((code, index) => (code === 'ConditionalCheckFailed' ? [index] : []))
   assert(
@@ -211,9 +185,19 @@ function transactionCancelled(error: unknown): Outcome {
   if (failed.length === 0) throw error
   return {
     failed,
-    found: failed.flatMap((index) => {
-      const item = error.CancellationReasons?.[index]?.Item
-      return item === undefined ? [] : [readRow(item)]
-    }),
+    found: failed.flatMap((index) => itemIn(reasons(error)[index])),
   }
+}
+
+function reasons(error: Error): readonly unknown[] {
+  return 'CancellationReasons' in error && Array.isArray(error.CancellationReasons)
+    ? error.CancellationReasons
+    : []
+}
+
+/** What DynamoDB shows of the item that was in the way. */
+function itemIn(shown: unknown): readonly Row[] {
+  if (typeof shown !== 'object' || shown === null || !('Item' in shown) || shown.Item === undefined) return []
+  // `ReturnValuesOnConditionCheckFailure` asks for the item as it stands.
+  return [readRow(shown.Item as Record<string, AttributeValue>)]
 }

@@ -1,6 +1,6 @@
 // A whole cluster in one process for tests: the real functions over the real emulator, agents that really run tasks,
 // and a clock that can be moved.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProcessContainerizer } from '../agent/containerizer/process.ts'
@@ -8,6 +8,7 @@ import { chooseShim } from '../agent/containerizer/shim.ts'
 import type { ControlPlane as AgentLink } from '../agent/control-plane.ts'
 import { readJson, writeJson } from '../agent/exact-json.ts'
 import { type RunningAgent, startAgent } from '../agent/start.ts'
+import type { Log } from '../functions/environment.ts'
 import { jsonLog } from '../functions/ports/log.ts'
 import type { MessageSource } from '../functions/ports/message-source.ts'
 import { memoryQueues } from '../functions/ports/queues-memory.ts'
@@ -19,8 +20,8 @@ import type { AgentAnswer, AgentCall, Beat, Nudge } from '../protocol/agent-mess
 import { parseAttributes } from '../protocol/attributes.ts'
 import { parseResources } from '../protocol/resource-parsing.ts'
 import { dynamoStore } from '../store/dynamodb.ts'
-import { dynamoClient } from '../store/dynamodb-client.ts'
 import { memoryStore } from '../store/memory.ts'
+import { plainCalls } from '../store/plain-calls.ts'
 import type { Store } from '../store/store.ts'
 import { createTable } from '../store/table.ts'
 import { type Answer, send } from './framework.ts'
@@ -36,6 +37,8 @@ export interface ClusterOptions {
   readonly store?: 'emulator' | 'memory'
   /** Puts something between the functions and the table: counts, faults. */
   readonly wrapStore?: (store: Store) => Store
+  /** The log goes to a file that operators can read as `/master/log`. */
+  readonly logsToFile?: boolean
 }
 
 /** One agent of the cluster, with the ways it can be hurt. */
@@ -71,7 +74,8 @@ export interface TestCluster {
 export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
   const clock = movedClock()
   const folder = mkdtempSync(join(tmpdir(), 'meseta-cluster-'))
-  const log = jsonLog(process.env.MESETA_TEST_LOG === undefined ? { level: 'silent' } : {})
+  const logFile = options.logsToFile === true ? join(folder, 'control-plane.log') : undefined
+  const log = logFile === undefined ? testLog() : jsonLog({ destination: createWriteStream(logFile) })
   const table =
     options.store === 'memory'
       ? { store: memoryStore({ clock }), stop: async () => {} }
@@ -84,6 +88,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     clock,
     settings: localSettings(options.profile ?? 'default', options.settings),
     log,
+    logFile,
     host: '127.0.0.1',
     port: 0,
   })
@@ -162,14 +167,18 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   }
 }
 
+function testLog(): Log {
+  return jsonLog(process.env.MESETA_TEST_LOG === undefined ? { level: 'silent' } : {})
+}
+
 async function emulatedTable(clock: MovedClock): Promise<{ readonly store: Store; stop(): Promise<void> }> {
   const emulator = await startDynamoEmulator({})
-  const client = dynamoClient({ endpoint: emulator.endpoint })
-  await createTable(client, 'meseta')
+  const calls = plainCalls({ endpoint: emulator.endpoint })
+  await createTable(calls, 'meseta')
   return {
-    store: dynamoStore({ client, tableName: 'meseta', clock, useTransactionTokens: false }),
+    store: dynamoStore({ calls, tableName: 'meseta', clock, useTransactionTokens: false }),
     async stop() {
-      client.destroy()
+      calls.close()
       await emulator.stop()
     },
   }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeRow } from '../../store/attributes.ts'
 import { type Arguments, RULES } from '../../store/conditions.ts'
-import { dynamoClient } from '../../store/dynamodb-client.ts'
+import { dynamoClient, sdkCalls } from '../../store/dynamodb-client.ts'
 import { expressionOf } from '../../store/expressions.ts'
 import type { Row } from '../../store/rows.ts'
 import { createTable } from '../../store/table.ts'
@@ -45,7 +45,7 @@ describe('conditions', () => {
   test('the predicate and DynamoDB agree on random rows', async () => {
     const client = dynamoClient({ endpoint: dynamo.endpoint })
     const TableName = 'conditions'
-    await createTable(client, TableName)
+    await createTable(sdkCalls(client), TableName)
     const number = fc.constantFrom(0, 1, 2, 10_000_000_001, 10_000_000_002, 9.5)
     const text = fc.constantFrom('', 'a', 'b', 'ü')
     const row = fc.record(

@@ -1,10 +1,13 @@
-// What every store must do, walked over the one in memory and the one on DynamoDB, with and without request tokens.
+// What every store must do, walked over the one in memory and the one on DynamoDB: with and without request tokens,
+// through the SDK and without it.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Change, Condition } from '../../master/decision.ts'
 import type { ItemKind, Items, Mail } from '../../master/model.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import { dynamoClient, sdkCalls } from '../../store/dynamodb-client.ts'
 import { cursorAfter, KINDS } from '../../store/items.ts'
 import { memoryStore } from '../../store/memory.ts'
+import { plainCalls } from '../../store/plain-calls.ts'
 import { all, type Store } from '../../store/store.ts'
 import { dense } from './dense.ts'
 import { freshStore, startDynamo } from './emulator.ts'
@@ -26,16 +29,19 @@ afterAll(async () => {
   await dynamo.stop()
 })
 
-async function onDynamo(useTransactionTokens: boolean): Promise<Store> {
-  const fresh = await freshStore(dynamo.endpoint, { clock, useTransactionTokens })
+async function onDynamo(useTransactionTokens: boolean, carried: 'plainly' | 'by the SDK'): Promise<Store> {
+  const { endpoint } = dynamo
+  const calls = carried === 'plainly' ? plainCalls({ endpoint }) : sdkCalls(dynamoClient({ endpoint }))
+  const fresh = await freshStore(endpoint, { clock, useTransactionTokens, calls })
   stops.push(fresh.stop)
   return fresh.store
 }
 
 const stores: readonly (readonly [string, () => Promise<Store>])[] = [
   ['memory', async () => memoryStore({ clock })],
-  ['dynamodb', () => onDynamo(false)],
-  ['dynamodb with request tokens', () => onDynamo(true)],
+  ['dynamodb', () => onDynamo(false, 'by the SDK')],
+  ['dynamodb with request tokens', () => onDynamo(true, 'by the SDK')],
+  ['dynamodb, called plainly', () => onDynamo(false, 'plainly')],
 ]
 
 const unchanged: Condition = { name: 'unchanged' }

@@ -1,7 +1,7 @@
 // The DynamoDB emulator for tests: one process per call, in memory, gone with the test run.
 import { startDynamoEmulator } from '../../local/emulators/dynamodb.ts'
 import { type DynamoStoreOptions, dynamoStore } from '../../store/dynamodb.ts'
-import { dynamoClient } from '../../store/dynamodb-client.ts'
+import { plainCalls } from '../../store/plain-calls.ts'
 import type { Store } from '../../store/store.ts'
 import { createTable } from '../../store/table.ts'
 
@@ -18,9 +18,9 @@ export async function freshStore(
   endpoint: string,
   options: Partial<DynamoStoreOptions> = {},
 ): Promise<{ readonly store: Store; readonly tableName: string; stop(): void }> {
-  const client = options.client ?? dynamoClient({ endpoint })
+  const calls = options.calls ?? plainCalls({ endpoint })
   const tableName = `meseta-${process.pid}-${++tables}`
-  await createTable(client, tableName)
-  const store = dynamoStore({ useTransactionTokens: false, ...options, client, tableName })
-  return { store, tableName, stop: () => client.destroy() }
+  await createTable(calls, tableName)
+  const store = dynamoStore({ useTransactionTokens: false, ...options, calls, tableName })
+  return { store, tableName, stop: () => calls.close() }
 }

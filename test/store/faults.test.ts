@@ -6,9 +6,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Change } from '../../master/decision.ts'
 import type { Mail } from '../../master/model.ts'
 import { dynamoStore } from '../../store/dynamodb.ts'
-import { dynamoClient } from '../../store/dynamodb-client.ts'
+import { dynamoClient, sdkCalls } from '../../store/dynamodb-client.ts'
 import { type Call, type Fault, faulty, firstly } from '../../store/faulty.ts'
 import { cursorAfter } from '../../store/items.ts'
+import { plainCalls } from '../../store/plain-calls.ts'
 import { outlookOf, StoreUnavailable } from '../../store/retrying.ts'
 import type { Store } from '../../store/store.ts'
 import { createTable } from '../../store/table.ts'
@@ -44,10 +45,10 @@ async function freshStores({ useTransactionTokens }: { useTransactionTokens: boo
   othersClient?.destroy()
   client = dynamoClient({ endpoint: dynamo.endpoint })
   othersClient = dynamoClient({ endpoint: dynamo.endpoint })
-  await createTable(othersClient, tableName)
+  await createTable(sdkCalls(othersClient), tableName)
   const patience = { random: () => 0 }
-  store = dynamoStore({ client, tableName, useTransactionTokens, patience })
-  others = dynamoStore({ client: othersClient, tableName, useTransactionTokens: false })
+  store = dynamoStore({ calls: sdkCalls(client), tableName, useTransactionTokens, patience })
+  others = dynamoStore({ calls: sdkCalls(othersClient), tableName, useTransactionTokens: false })
   calls = []
   bodies = []
   client.middlewareStack.add(
@@ -352,7 +353,12 @@ describe('H4, H6: busy', () => {
       },
     }
     const patience = { clock, random: () => 0.999, tries: 100 }
-    const busy = dynamoStore({ client, tableName: `faults-${tables}`, useTransactionTokens: false, patience })
+    const busy = dynamoStore({
+      calls: sdkCalls(client),
+      tableName: `faults-${tables}`,
+      useTransactionTokens: false,
+      patience,
+    })
     faults(() => ({ fault: 'throttled' }))
     await expect(busy.get('tick', {})).rejects.toBeInstanceOf(StoreUnavailable)
     expect(now).toBeGreaterThan(3_000)
@@ -417,15 +423,14 @@ describe('the network', () => {
   const patience = { random: () => 0, tries: 3 }
 
   test('without a server: thrown in a sentence', async () => {
-    const nobody = dynamoStore({
-      endpoint: 'http://127.0.0.1:9',
-      tableName: 'nothing',
-      useTransactionTokens: false,
-      patience,
-    })
-    await expect(nobody.get('tick', {})).rejects.toThrow(
-      /GetItem: the table did not answer within 3 tries .*ECONNREFUSED/,
-    )
+    const endpoint = 'http://127.0.0.1:9'
+    for (const calls of [sdkCalls(dynamoClient({ endpoint })), plainCalls({ endpoint })]) {
+      const nobody = dynamoStore({ calls, tableName: 'nothing', useTransactionTokens: false, patience })
+      await expect(nobody.get('tick', {})).rejects.toThrow(
+        /GetItem: the table did not answer within 3 tries .*ECONNREFUSED/,
+      )
+      calls.close()
+    }
   })
 
   test('with a server that never answers, or hangs up, or is cut off: thrown, and something may be written', async () => {
@@ -444,14 +449,16 @@ describe('the network', () => {
       server.on('request', (request) => request.on('data', () => {}).on('end', () => manner(request.socket)))
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
       const { port } = server.address() as AddressInfo
-      const slow = dynamoClient({ endpoint: `http://127.0.0.1:${port}`, requestTimeoutMs: 100 })
-      const deaf = dynamoStore({ client: slow, tableName: 'nothing', useTransactionTokens: false, patience })
-      await expect(deaf.commit([putTick], token())).rejects.toMatchObject({
-        name: 'StoreUnavailable',
-        mayHaveTakenEffect: true,
-        tries: 3,
-      })
-      slow.destroy()
+      const slow = { endpoint: `http://127.0.0.1:${port}`, requestTimeoutMs: 100 }
+      for (const calls of [sdkCalls(dynamoClient(slow)), plainCalls(slow)]) {
+        const deaf = dynamoStore({ calls, tableName: 'nothing', useTransactionTokens: false, patience })
+        await expect(deaf.commit([putTick], token())).rejects.toMatchObject({
+          name: 'StoreUnavailable',
+          mayHaveTakenEffect: true,
+          tries: 3,
+        })
+        calls.close()
+      }
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     }
@@ -461,8 +468,7 @@ describe('the network', () => {
     const { endpoint } = dynamo
     const credentials = { accessKeyId: 'a', secretAccessKey: 'b' }
     const repeating = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials })
-    const options = { client: repeating, tableName: 'nothing', useTransactionTokens: false }
-    expect(() => dynamoStore(options)).toThrow(/make it with dynamoClient/)
+    expect(() => sdkCalls(repeating)).toThrow(/make it with dynamoClient/)
     repeating.destroy()
   })
 })
@@ -533,7 +539,11 @@ describe('what passes and what does not', () => {
     expect(outlookOf(Object.assign(new Error('bad gateway'), { $metadata: { httpStatusCode: 502 } }))).toBe(
       'unsure',
     )
-    const gone = dynamoStore({ client, tableName: 'no-such-table', useTransactionTokens: false })
+    const gone = dynamoStore({
+      calls: sdkCalls(client),
+      tableName: 'no-such-table',
+      useTransactionTokens: false,
+    })
     await expect(gone.get('tick', {})).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
   })
 })

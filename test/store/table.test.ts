@@ -2,7 +2,7 @@
 import { DescribeTableCommand, DescribeTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dynamoStore } from '../../store/dynamodb.ts'
-import { dynamoClient } from '../../store/dynamodb-client.ts'
+import { dynamoClient, sdkCalls } from '../../store/dynamodb-client.ts'
 import { createTable } from '../../store/table.ts'
 import { startDynamo } from './emulator.ts'
 import { samples } from './sample-items.ts'
@@ -15,10 +15,11 @@ afterAll(() => dynamo.stop())
 
 test('createTable may run several times, also at once, and keeps what is in the table', async () => {
   const client = dynamoClient({ endpoint: dynamo.endpoint })
-  await Promise.all([1, 2, 3].map(() => createTable(client, 'meseta')))
-  const store = dynamoStore({ client, tableName: 'meseta', useTransactionTokens: false })
+  const calls = sdkCalls(client)
+  await Promise.all([1, 2, 3].map(() => createTable(calls, 'meseta')))
+  const store = dynamoStore({ calls, tableName: 'meseta', useTransactionTokens: false })
   await store.commit([{ do: 'put', kind: 'cluster', item: samples.cluster, when: { name: 'absent' } }], 'a')
-  await createTable(client, 'meseta')
+  await createTable(calls, 'meseta')
   expect((await store.get('cluster', {}))?.id).toBe(samples.cluster.id)
   const { Table } = await client.send(new DescribeTableCommand({ TableName: 'meseta' }))
   expect(Table).toMatchObject({

@@ -1,0 +1,113 @@
+// AWS's JSON protocol as an emulator needs it: a POST, an answer, an error with a name. No signature, no retries.
+//
+// On AWS the SDK speaks it. An emulator on this machine reads a fraction of what the SDK prepares for each call, and
+// that preparation costs several times the call itself (see docs/decisions/0010-plain-calls-to-emulators.md).
+import { Buffer } from 'node:buffer'
+import { Agent, type IncomingMessage, request } from 'node:http'
+
+/** What the operation's name is prefixed with on the wire. */
+export type AwsService = 'DynamoDB_20120810' | 'AmazonSQS'
+
+export interface AwsJsonOptions {
+  /** Plain http, without a path. */
+  readonly endpoint: string
+  readonly service: AwsService
+  /** Until the answer begins, and between its parts, ms. */
+  readonly requestTimeoutMs?: number | undefined
+}
+
+export interface AwsJson {
+  /**
+   * Makes one try. Throws `AwsJsonError` for an answer that is an error, and what Node throws when none comes:
+   * with a code (`ECONNRESET`, `ECONNREFUSED` …), `TimeoutError`, or `SyntaxError` for a text cut off.
+   */
+  call(operation: string, input: object, signal?: AbortSignal | undefined): Promise<unknown>
+  /** Ends idle connections. */
+  close(): void
+}
+
+/** An error as the service answered it; its other fields are the answer's. */
+export class AwsJsonError extends Error {
+  readonly $metadata: { readonly httpStatusCode: number }
+
+  constructor(name: string, message: string, httpStatusCode: number, fields: object) {
+    super(message)
+    Object.assign(this, fields)
+    this.name = name
+    this.$metadata = { httpStatusCode }
+  }
+}
+
+/** Emulators want to see credentials and check none. */
+const AUTHORIZATION =
+  'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/local/aws4_request, SignedHeaders=host, Signature=0'
+
+/** Opens nothing until the first call; connections are kept. */
+export function awsJson({ endpoint, service, requestTimeoutMs = 3_000 }: AwsJsonOptions): AwsJson {
+  const { protocol, hostname, port } = new URL(endpoint)
+  if (protocol !== 'http:') throw new Error(`${endpoint} is no emulator; AWS is called through its SDK`)
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const target = { agent, host: hostname, port, method: 'POST', path: '/' }
+
+  return { call, close: () => agent.destroy() }
+
+  function call(operation: string, input: object, signal?: AbortSignal): Promise<unknown> {
+    const body = Buffer.from(JSON.stringify(input, inBase64))
+    const headers = {
+      'x-amz-target': `${service}.${operation}`,
+      'content-type': 'application/x-amz-json-1.0',
+      'content-length': body.length,
+      'x-amz-date': '20260101T000000Z',
+      authorization: AUTHORIZATION,
+    }
+    return new Promise((resolve, reject) => {
+      const sent = request({ ...target, headers, timeout: requestTimeoutMs, signal }, (response) => {
+        read(response).then(resolve, reject)
+      })
+      sent.on('timeout', () => sent.destroy(timedOut(operation, requestTimeoutMs)))
+      sent.on('error', reject)
+      sent.end(body)
+    })
+  }
+}
+
+/** Bytes travel as base64. Called by JSON.stringify, which has turned a Buffer into something else by then. */
+function inBase64(this: unknown, key: string, value: unknown): unknown {
+  // The holder of a key is an object or an array.
+  const raw = (this as Record<string, unknown>)[key]
+  return raw instanceof Uint8Array
+    ? Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64')
+    : value
+}
+
+async function read(response: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = []
+  for await (const part of response) parts.push(part)
+  const text = Buffer.concat(parts).toString('utf8')
+  const status = response.statusCode ?? 0
+  if (status < 300) return text === '' ? {} : JSON.parse(text)
+  throw errorOf(status, text)
+}
+
+function errorOf(status: number, text: string): AwsJsonError {
+  const fields = fieldsOf(text)
+  const { __type, message, Message, ...rest } = fields
+  const name = String(__type ?? 'UnknownError').replace(/^.*#/, '')
+  return new AwsJsonError(name, String(message ?? Message ?? text.slice(0, 200)), status, rest)
+}
+
+/** A gateway in between may answer with anything. */
+function fieldsOf(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch {
+    return {}
+  }
+}
+
+function timedOut(operation: string, ms: number): Error {
+  const error = new Error(`${operation} was not answered within ${ms} ms`)
+  error.name = 'TimeoutError'
+  return error
+}
