@@ -179,11 +179,13 @@ describe.each(ENCODINGS)('%s', (encoding) => {
   })
 
   test('C138 frameworks and agents come and go on it', async () => {
+    const taskId = `${encoding.slice(-4)}-ends`
     const stream = await listen()
     await stream.next('HEARTBEAT')
     const framework = await subscribe({ encoding, info: { name: 'comes' } })
     await stream.next('FRAMEWORK_ADDED')
-    await runTask(framework, 'c138-ends')
+    await runTask(framework, taskId)
+    await stream.until(() => seen(stream, taskId).includes('TASK_RUNNING'))
     const info = { user: 'root', name: 'renamed', id: { value: framework.id } }
     const answer = await framework.call({
       type: 'UPDATE_FRAMEWORK',
@@ -200,12 +202,12 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     const about = stream.events.filter(({ type }) => type !== 'HEARTBEAT' && type !== 'SUBSCRIBED')
     expect(about.map(said)).toEqual([
       'FRAMEWORK_ADDED comes',
-      'TASK_ADDED c138-ends TASK_STAGING',
-      'TASK_UPDATED c138-ends TASK_STARTING',
-      'TASK_UPDATED c138-ends TASK_RUNNING',
+      `TASK_ADDED ${taskId} TASK_STAGING`,
+      `TASK_UPDATED ${taskId} TASK_STARTING`,
+      `TASK_UPDATED ${taskId} TASK_RUNNING`,
       'FRAMEWORK_UPDATED renamed',
       `AGENT_ADDED ${agent.id}`,
-      'TASK_UPDATED c138-ends TASK_KILLED',
+      `TASK_UPDATED ${taskId} TASK_KILLED`,
       'FRAMEWORK_REMOVED renamed',
     ])
   })
