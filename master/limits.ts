@@ -8,6 +8,8 @@ export const MAX_TASKS_PER_TRANSACTION = 45
 export const MAX_ITEMS_PER_STEP = 90
 /** Answers of one step; the rest is room for gates, of which a framework has at most 16. */
 export const MAX_WORDS_PER_STEP = 80
+/** Answers about tasks in one step: each is a word, the check of its task, and at most that of a hold. */
+export const MAX_ANSWERS_PER_STEP = 32
 /** DynamoDB: 4 MB in one transaction; a step of a large ACCEPT is cut well below it. */
 export const MAX_STEP_BYTES = 1024 * 1024
 /** A task is stored twice and an item has at most 400 KB. */

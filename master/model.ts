@@ -14,20 +14,22 @@
 //
 // Times are milliseconds since 1970 in cluster time. Numbers (epoch, incarnation, generation, fence) come from
 // protocol/numbering.ts and only grow.
+
+import type { WantedTask } from '../protocol/agent-messages.ts'
 import type {
   AgentInfo,
   AgentInfoCapability,
   ExecutorInfo,
   FrameworkInfo,
+  KillPolicy,
+  Task as MesosTask,
   Offer,
   Resource,
   SchedulerEvent,
   SchedulerOfferConstraints,
-  Task as MesosTask,
   TaskInfo,
   TaskStatus,
 } from '../protocol/messages.ts'
-import type { WantedTask } from '../protocol/agent-messages.ts'
 
 export type Resources = readonly Resource[]
 
@@ -68,7 +70,11 @@ export interface Ledger extends Versioned {
   /** Ids of the latest ACCEPTs committed here (newest last, at most 16): evidence for a repeat. */
   readonly accepts: readonly string[]
   readonly deactivated: boolean
-  readonly drain?: { readonly state: 'DRAINING' | 'DRAINED'; readonly maxGraceMs?: number; readonly markGone: boolean }
+  readonly drain?: {
+    readonly state: 'DRAINING' | 'DRAINED'
+    readonly maxGraceMs?: number
+    readonly markGone: boolean
+  }
   readonly unreachableSince?: number
   /** Cluster time at which it was lost in whatever way; two weeks later it is forgotten (F18). */
   readonly lostAt?: number | undefined
@@ -105,8 +111,20 @@ export interface Refusal {
 }
 
 export type OpenWork =
-  | { readonly kind: 'loss'; readonly lossNumber: number; readonly why: 'unreachable' | 'removed' | 'gone'; readonly at: number; /** FAILURE was said with an earlier loss. */ readonly quiet?: boolean | undefined }
-  | { readonly kind: 'return'; readonly lossNumber: number; readonly pagesTaken: number; readonly pages: number; /** First of a new timeline: the agent's counts win. */ readonly restored?: boolean | undefined }
+  | {
+      readonly kind: 'loss'
+      readonly lossNumber: number
+      readonly why: 'unreachable' | 'removed' | 'gone'
+      readonly at: number /** FAILURE was said with an earlier loss. */
+      readonly quiet?: boolean | undefined
+    }
+  | {
+      readonly kind: 'return'
+      readonly lossNumber: number
+      readonly pagesTaken: number
+      readonly pages: number /** First of a new timeline: the agent's counts win. */
+      readonly restored?: boolean | undefined
+    }
 
 /** Wanted state of one task on its agent. Exists from ACCEPT until the terminal update is in custody. */
 export interface Run extends Versioned, WantedTask {
@@ -138,7 +156,15 @@ export interface Hold extends Versioned {
   readonly agentId: string
   readonly acceptId: string
   readonly frameworkId: string
-  readonly tasks: readonly { readonly taskId: string; readonly executorId?: string | undefined }[]
+  readonly tasks: readonly HeldTask[]
+}
+
+export interface HeldTask {
+  readonly taskId: string
+  readonly executorId?: string | undefined
+  /** KILLs that came before the task was made; it comes into being with them. */
+  readonly kills?: number | undefined
+  readonly killPolicy?: KillPolicy | undefined
 }
 
 /** Index entry of an agent: written after the fact, read by lists and by the allocator as advice. */

@@ -16,12 +16,12 @@ import { refuseMs } from '../filters.ts'
 import { gateCheck } from '../frameworks/gates.ts'
 import { HOLD_MS, MAX_WORDS_PER_STEP } from '../limits.ts'
 import { wordMail } from '../mail.ts'
-import type { Framework, Hold, Ledger, LedgerHold, Task } from '../model.ts'
+import type { Framework, Hold, Ledger, LedgerHold, Run, Task } from '../model.ts'
 import { spell } from '../task-state.ts'
 import { changesOf, groundOf, tellsOf, withAccept, withLaunched, withLeftover } from './accept.ts'
 import { type AcceptLoaded, acceptIdOf, checkOffers, isRepeat, offerIdsOf, tasksOf } from './accept-offers.ts'
 import { errorStatus, refuseAccept } from './accept-refuse.ts'
-import { runUnits } from './accept-run.ts'
+import { type Outcome, runUnits } from './accept-run.ts'
 import { stepsOf, tasksOfUnit } from './accept-units.ts'
 import { ACCEPTED, type CallAnswer } from './answer.ts'
 
@@ -139,7 +139,7 @@ export function piece(
     acceptId,
     context,
   )
-  const outcome = runUnits(steps[index] ?? [], ground, context)
+  const outcome = withKills(runUnits(steps[index] ?? [], ground, context), item)
   const isLast = index >= steps.length - 1
   const rest: LedgerHold = { ...held, resources: outcome.available, expiresAt: context.now + HOLD_MS }
   const used = { ...ledger, holds: { ...ledger.holds, [acceptId]: rest } }
@@ -152,11 +152,28 @@ export function piece(
       notRemoved(framework),
       { do: 'put', kind: 'ledger', item: after, when: { name: 'unchanged' } },
       ...changesOf(outcome, framework, context),
-      ...(isLast && item !== undefined ? [removeHold(item)] : []),
+      isLast && item !== undefined ? removeHold(item) : holdUnchanged(ledger, acceptId, item),
     ],
     tell: tellsOf(outcome, after, framework, isLast && refuseMs(call.filters) === 0),
     answer: isLast ? { kind: 'answered', answer: ACCEPTED } : { kind: 'done' },
   }
+}
+
+/** What was asked to be killed while the ACCEPT was under way is wanted to stop from its first moment. */
+function withKills(outcome: Outcome, hold: Hold | undefined): Outcome {
+  const killed = new Map(hold?.tasks.map((task) => [task.taskId, task]))
+  const runs = outcome.runs.map((run): Run => {
+    const { kills, killPolicy } = killed.get(run.taskId) ?? {}
+    if (kills === undefined) return run
+    return { ...run, wanted: 'stop', kills, ...(killPolicy === undefined ? {} : { killPolicy }) }
+  })
+  return { ...outcome, runs }
+}
+
+/** A kill in between is seen by the piece, or sees the task that the piece made. */
+function holdUnchanged({ agentId }: Ledger, acceptId: string, item: Hold | undefined): Change {
+  const checked = { agentId, acceptId, version: item?.version ?? 0 }
+  return { do: 'check', kind: 'hold', item: checked, when: { name: 'unchanged' } }
 }
 
 export interface EndHoldLoaded {

@@ -9,7 +9,7 @@ import type { Framework, Hold, Ledger, Run, Task } from '../model.ts'
 import { tellChanges } from '../nudges.ts'
 import { isKnown, isTerminal } from '../task-state.ts'
 import { ACCEPTED, type CallAnswer } from './answer.ts'
-import { answerOf } from './reconcile.ts'
+import { answerOf, holdOf, stillSo } from './reconcile.ts'
 
 export interface KillLoaded {
   readonly framework: Framework
@@ -28,8 +28,11 @@ export interface KillLoaded {
  * wanted state until the task has ended, whoever was away meanwhile (F11, F12).
  */
 export function kill(loaded: KillLoaded, call: SchedulerCallKill, context: Context): Decision<CallAnswer> {
-  const { task } = loaded
-  if (!isKnown(task)) return sayState(loaded, call, context)
+  const { framework, task, holds = [] } = loaded
+  if (!isKnown(task)) {
+    const hold = holdOf(call.task_id.value, framework, holds)
+    return hold === undefined ? sayState(loaded, call, context) : stopHeld(loaded, hold, call)
+  }
   if (call.agent_id !== undefined && call.agent_id.value !== task.agentId) return nothing(ACCEPTED)
   const stop = stopChanges(loaded, call, context)
   // Out of reach: the intent is kept, and the framework reads, as in Mesos, why nothing ends now.
@@ -42,6 +45,38 @@ export function kill(loaded: KillLoaded, call: SchedulerCallKill, context: Conte
   }
   const said = sayState(loaded, call, context)
   return stop === undefined ? said : { ...said, changes: [...stop.changes, ...said.changes.slice(1)] }
+}
+
+/**
+ * A task that a large ACCEPT has still to make: the HOLD item remembers the kill, and the task comes into being as one
+ * that is to stop, so that its agent says how it ended (kill-during-big-accept).
+ */
+function stopHeld(
+  loaded: KillLoaded,
+  hold: Hold,
+  { task_id, kill_policy }: SchedulerCallKill,
+): Decision<CallAnswer> {
+  const taskId = task_id.value
+  const tasks = hold.tasks.map((each) =>
+    each.taskId === taskId
+      ? {
+          ...each,
+          kills: (each.kills ?? 0) + 1,
+          ...(kill_policy === undefined ? {} : { killPolicy: kill_policy }),
+        }
+      : each,
+  )
+  // The piece that makes the task puts it and checks the hold; of the two only one can be first.
+  const notMade = stillSo([taskId], { framework: loaded.framework, tasks: [loaded.task] })
+  return {
+    changes: [
+      gateCheck(loaded.framework, hold.agentId),
+      ...notMade,
+      { do: 'put', kind: 'hold', item: { ...hold, tasks }, when: { name: 'unchanged' } },
+    ],
+    tell: [],
+    answer: ACCEPTED,
+  }
 }
 
 function sayState(
@@ -57,6 +92,7 @@ function sayState(
   return {
     changes: [
       gateCheck(framework, ledger?.agentId ?? framework.frameworkId),
+      ...stillSo([call.task_id.value], { framework, tasks: [task], holds }),
       wordMail(framework, status, context),
     ],
     tell: [{ tell: 'framework', frameworkId: framework.frameworkId }],

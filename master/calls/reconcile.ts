@@ -2,6 +2,7 @@
 //
 // Answers are words without uuid in the mailbox; here every question is answered, also while agents come back (F58).
 import { timeInfo } from '../../protocol/durations.ts'
+import { idError } from '../../protocol/ids.ts'
 import type {
   SchedulerCallReconcile,
   SchedulerCallReconcileTask,
@@ -9,9 +10,10 @@ import type {
   TaskStatus,
 } from '../../protocol/messages.ts'
 import type { Context } from '../context.ts'
-import type { Decision } from '../decision.ts'
+import type { Change, Decision } from '../decision.ts'
 import { gateCheck } from '../frameworks/gates.ts'
-import { MAX_WORDS_PER_STEP } from '../limits.ts'
+import { shardOf } from '../frameworks/shards.ts'
+import { MAX_ANSWERS_PER_STEP } from '../limits.ts'
 import { reconcileAllMail, wordMail } from '../mail.ts'
 import type { Framework, Hold, Ledger, Task } from '../model.ts'
 import { isKnown, isTerminal, spell, visibleState } from '../task-state.ts'
@@ -31,8 +33,8 @@ export interface ReconcileLoaded {
 export function reconcileParts({ tasks = [] }: SchedulerCallReconcile): readonly SchedulerCallReconcile[] {
   const distinct = [...new Map(tasks.map((task) => [task.task_id.value, task])).values()]
   const parts: SchedulerCallReconcile[] = []
-  for (let from = 0; from < distinct.length; from += MAX_WORDS_PER_STEP) {
-    parts.push({ tasks: distinct.slice(from, from + MAX_WORDS_PER_STEP) })
+  for (let from = 0; from < distinct.length; from += MAX_ANSWERS_PER_STEP) {
+    parts.push({ tasks: distinct.slice(from, from + MAX_ANSWERS_PER_STEP) })
   }
   return parts.length > 0 ? parts : [{}]
 }
@@ -48,8 +50,13 @@ export function reconcile(
     tasks.length === 0
       ? [reconcileAllMail(framework, context)]
       : tasks.map((asked) => wordMail(framework, answerOf(asked, loaded, context), context))
+  const taskIds = tasks.map(({ task_id }) => task_id.value)
   return {
-    changes: [gateCheck(framework, tasks[0]?.task_id.value ?? framework.frameworkId), ...mail],
+    changes: [
+      gateCheck(framework, taskIds[0] ?? framework.frameworkId),
+      ...stillSo(taskIds, loaded),
+      ...mail,
+    ],
     tell: [{ tell: 'framework', frameworkId: framework.frameworkId }],
     answer: ACCEPTED,
   }
@@ -92,10 +99,7 @@ export function answerOf(
     )
   }
   const ledger = ledgers.find(({ agentId }) => agentId === asked.agent_id?.value)
-  const isUnderWay = holds.some(
-    (hold) => hold.frameworkId === framework.frameworkId && hold.tasks.some((each) => each.taskId === taskId),
-  )
-  const { state, message } = isUnderWay
+  const { state, message } = holdOf(taskId, framework, holds)
     ? ({ state: 'TASK_STAGING', message: 'The ACCEPT of this task is under way' } as const)
     : unknownTask(ledger)
   return {
@@ -104,6 +108,42 @@ export function answerOf(
     timestamp: context.now / 1000,
     ...unreachableTime(state, ledger, context),
   }
+}
+
+/**
+ * The checks that what was loaded of these tasks is still so: an answer that was overtaken by the end of its task would
+ * be read as a return to life, and nothing would ever correct it (reconcile-overtaken-by-finish). So it is with the end
+ * of a large ACCEPT.
+ */
+export function stillSo(
+  taskIds: readonly string[],
+  { framework, tasks, holds = [] }: Pick<ReconcileLoaded, 'framework' | 'tasks' | 'holds'>,
+): readonly Change[] {
+  const ids = [...new Set(taskIds)].filter((taskId) => idError(taskId) === undefined && taskId.isWellFormed())
+  const stored = new Map(tasks.map((task) => [task?.taskId, task]))
+  const underWay = new Set(ids.flatMap((taskId) => holdOf(taskId, framework, holds) ?? []))
+  return [
+    ...ids.map((taskId): Change => {
+      const { frameworkId } = framework
+      const item = { frameworkId, taskId, shard: shardOf(framework, taskId) }
+      const version = stored.get(taskId)?.version ?? 0
+      return { do: 'check', kind: 'task', item: { ...item, version }, when: { name: 'unchanged' } }
+    }),
+    ...[...underWay].map((item): Change => {
+      return { do: 'check', kind: 'hold', item, when: { name: 'unchanged' } }
+    }),
+  ]
+}
+
+/** The large ACCEPT under way that will make the task, if there is one. */
+export function holdOf(
+  taskId: string,
+  { frameworkId }: Pick<Framework, 'frameworkId'>,
+  holds: readonly Hold[],
+): Hold | undefined {
+  return holds.find(
+    (hold) => hold.frameworkId === frameworkId && hold.tasks.some((each) => each.taskId === taskId),
+  )
 }
 
 /** An agent that is still handing in its list may yet have the task: it is out of reach, not gone. */

@@ -81,7 +81,7 @@ describe('C109, explicit, of a known task', () => {
     expect(said(aware, t1, [over], [newLedger()])?.state).toBe('TASK_STARTING')
   })
 
-  test('expired-on-return: while its agent is away, what waits in custody is not said', () => {
+  test('while its agent is away, what waits in custody is not said', () => {
     const custody = [
       { number: 1, uuid: 'u', status: { task_id: { value: 't1' }, state: 'TASK_RUNNING' as const }, at: NOW },
     ]
@@ -106,7 +106,7 @@ describe('C109, explicit, of a known task', () => {
     ['unreachable', 'TASK_UNREACHABLE'],
     ['gone', 'TASK_GONE_BY_OPERATOR'],
     ['removed', 'TASK_LOST'],
-  ] as const)('C112, expired-on-return: its agent, %s, beats its own RUNNING', (life, state) => {
+  ] as const)('C112: its agent, %s, beats its own RUNNING', (life, state) => {
     expect(said(aware, t1, [running], [newLedger({ life })])?.state).toBe(state)
     expect(said(plain, t1, [running], [newLedger({ life })])?.state).toBe('TASK_LOST')
   })
@@ -127,12 +127,37 @@ describe('C109, explicit, of a known task', () => {
 })
 
 describe('parts', () => {
-  test('L4: each id is answered once, 80 a transaction', () => {
+  test('L4: each id is answered once, 32 a transaction, with room for a hold each', () => {
     const tasks = Array.from({ length: 170 }, (_, i) => ({ task_id: { value: `t${i % 165}` } }))
     const parts = reconcileParts({ tasks })
-    expect(parts.map((part) => part.tasks?.length)).toEqual([80, 80, 5])
+    expect(parts.map((part) => part.tasks?.length)).toEqual([32, 32, 32, 32, 32, 5])
+    const holds = tasks.map(({ task_id }) => {
+      const held = [{ taskId: task_id.value }]
+      return {
+        version: 1,
+        agentId: AGENT,
+        acceptId: task_id.value,
+        frameworkId: aware.frameworkId,
+        tasks: held,
+      }
+    })
     for (const part of parts)
-      expectCommittable(reconcile({ framework: aware, tasks: [], ledgers: [] }, part, newContext()))
+      expectCommittable(reconcile({ framework: aware, tasks: [], ledgers: [], holds }, part, newContext()))
+  })
+
+  test('reconcile-overtaken-by-finish: each answer holds only while its task is as it was read', () => {
+    const tasks = [newTask('t1', { version: 7 })]
+    const asked = [onAgent, { task_id: { value: 'unknown' } }]
+    const { changes } = reconcile(
+      { framework: aware, tasks, ledgers: [newLedger()] },
+      { tasks: asked },
+      newContext(),
+    )
+    const checks = changes.filter((one) => one.do === 'check' && one.kind === 'task')
+    expect(checks).toMatchObject([
+      { item: { taskId: 't1', version: 7 }, when: { name: 'unchanged' } },
+      { item: { taskId: 'unknown', version: 0 }, when: { name: 'unchanged' } },
+    ])
   })
 
   test('A1, C84: an id that is no id is answered and makes no key', () => {

@@ -84,7 +84,7 @@ describe('KILL', () => {
         expect(wordsOf(decision)).toMatchObject([
           { state, reason: 'REASON_RECONCILIATION', source: 'SOURCE_MASTER' },
         ])
-        expect(touched(decision)).toEqual(['check gate', 'put mail'])
+        expect(touched(decision)).toEqual(['check gate', 'check task', 'put mail'])
       }
     },
   )
@@ -110,20 +110,25 @@ describe('KILL', () => {
     expect(kill({ ...loaded, run: newRun('t1', { wanted: 'end' }) }, call, newContext())).toEqual(silent)
   })
 
-  test('kill-during-big-accept: a task of a hold is said to be staging', () => {
+  test('kill-during-big-accept: a task that is still to be made is killed by way of the hold', () => {
     const hold = {
-      version: 1,
+      version: 4,
       agentId: AGENT,
       acceptId: 'a',
       frameworkId: framework.frameworkId,
-      tasks: [{ taskId: 't1' }],
+      tasks: [{ taskId: 't0' }, { taskId: 't1' }],
     }
-    const decision = kill(
-      { framework, task: undefined, run: undefined, ledger: newLedger(), holds: [hold] },
-      { ...call, agent_id: { value: AGENT } },
-      newContext(),
-    )
-    expect(wordsOf(decision)).toMatchObject([{ state: 'TASK_STAGING' }])
+    const held = { framework, task: undefined, run: undefined, ledger: newLedger(), holds: [hold] }
+    const policy = { grace_period: { nanoseconds: 5n } }
+    const decision = kill(held, { ...call, agent_id: { value: AGENT }, kill_policy: policy }, newContext())
+    expect(touched(decision)).toEqual(['check gate', 'check task', 'put hold'])
+    expect(puts(decision, 'hold')).toEqual([
+      { ...hold, tasks: [{ taskId: 't0' }, { taskId: 't1', kills: 1, killPolicy: policy }] },
+    ])
+    const foreign = { ...held, holds: [{ ...hold, frameworkId: 'other' }] }
+    expect(wordsOf(kill(foreign, { ...call, agent_id: { value: AGENT } }, newContext()))).toMatchObject([
+      { state: 'TASK_GONE' },
+    ])
   })
 })
 

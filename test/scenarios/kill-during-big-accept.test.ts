@@ -1,0 +1,104 @@
+// A KILL comes while the pieces of a large ACCEPT are still being made: it is never lost (L3), whichever is first.
+import { expect, test } from 'vitest'
+import { all } from '../../store/store.ts'
+import { accepting, puts, type Stage, stage } from './stage.ts'
+
+const IDS = Array.from({ length: 150 }, (_, index) => `t${index}`)
+
+async function wantedOf(on: Stage, taskId: string) {
+  const run = await on.agent.run(on.framework, taskId)
+  return run === undefined ? undefined : [run.wanted, run.kills, run.killPolicy]
+}
+
+/** Piece by piece; waits before the piece of this number, the hold being number 1. */
+function pausedAt(on: Stage, number: number) {
+  let seen = 0
+  return on.pause((changes) => puts('ledger')(changes) && ++seen === number)
+}
+
+function kill(on: Stage, taskId: string, seconds?: number) {
+  const policy =
+    seconds === undefined ? {} : { kill_policy: { grace_period: { nanoseconds: seconds * 1_000_000_000 } } }
+  const body = { task_id: { value: taskId }, agent_id: { value: on.agent.id }, ...policy }
+  return on.call({ type: 'KILL', kill: body })
+}
+
+test('kill-during-big-accept: a task that is still to be made comes into being as one that is to stop', async () => {
+  const on = await stage()
+  const accept = await accepting(on, IDS)
+  const paused = pausedAt(on, 3)
+  const answer = on.call(accept)
+  await paused.reached
+  expect(await wantedOf(on, 't149')).toBeUndefined()
+  expect(await kill(on, 't149')).toBe(202)
+  expect(await kill(on, 't149', 7)).toBe(202)
+  paused.release()
+  expect(await answer).toBe(202)
+  expect(await wantedOf(on, 't149')).toEqual(['stop', 2, { grace_period: { nanoseconds: 7_000_000_000 } }])
+  expect(await wantedOf(on, 't148')).toEqual(['run', 0, undefined])
+  // The agent hears of it in the words of the piece, and in its list.
+  const list = await on.agent.sync()
+  const inList = list.kind === 'wanted' ? list.tasks.find(({ taskId }) => taskId === 't149') : undefined
+  expect(inList).toMatchObject({ wanted: 'stop', kills: 2 })
+  const nudged = (await on.agent.nudges()).flatMap((nudge) => (nudge.kind === 'changes' ? nudge.tasks : []))
+  expect(nudged.find(({ taskId }) => taskId === 't149')).toMatchObject({ wanted: 'stop', kills: 2 })
+  // Nothing is said of it but what its agent will say.
+  await on.look()
+  expect(on.said('t149')).toEqual([])
+  expect(await all(on.w.store, 'agent', { agentId: on.agent.id }, 'hold')).toEqual([])
+  await on.w.check()
+})
+
+test('kill-during-big-accept: of a KILL and the piece that makes its task, the later one sees the earlier', async () => {
+  const on = await stage()
+  const accept = await accepting(on, IDS)
+  const beforePiece = on.pause(puts('run', ({ taskId }) => taskId === 't50'))
+  const answer = on.call(accept)
+  await beforePiece.reached
+  const beforeKill = on.pause(puts('hold'))
+  const killed = kill(on, 't50')
+  await beforeKill.reached
+  // Between the reading of the KILL and its commit the task is made, and the hold still stands.
+  const beforeNext = on.pause(puts('run', ({ taskId }) => taskId === 't149'))
+  beforePiece.release()
+  await beforeNext.reached
+  expect(await wantedOf(on, 't50')).toEqual(['run', 0, undefined])
+  beforeKill.release()
+  expect(await killed).toBe(202)
+  expect(await wantedOf(on, 't50')).toEqual(['stop', 1, undefined])
+  beforeNext.release()
+  expect(await answer).toBe(202)
+})
+
+test('kill-during-big-accept: a piece that was decided before the KILL is decided anew', async () => {
+  const on = await stage()
+  const accept = await accepting(on, IDS)
+  const beforePiece = on.pause(puts('run', ({ taskId }) => taskId === 't50'))
+  const answer = on.call(accept)
+  await beforePiece.reached
+  expect(await kill(on, 't50')).toBe(202)
+  beforePiece.release()
+  expect(await answer).toBe(202)
+  expect(await wantedOf(on, 't50')).toEqual(['stop', 1, undefined])
+})
+
+test('kill-during-big-accept, and the worker dies: the repeat makes the task as one that is to stop', async () => {
+  let left = Number.POSITIVE_INFINITY
+  const on = await stage({
+    store: (store) => ({
+      ...store,
+      async commit(changes, token) {
+        if (puts('run')(changes) && left-- <= 0) throw new Error('the worker died here')
+        return await store.commit(changes, token)
+      },
+    }),
+  })
+  const accept = await accepting(on, IDS)
+  left = 1
+  await expect(on.call(accept)).rejects.toThrow('died')
+  expect(await kill(on, 't149')).toBe(202)
+  left = Number.POSITIVE_INFINITY
+  expect(await on.call(accept)).toBe(202)
+  expect(await wantedOf(on, 't149')).toEqual(['stop', 1, undefined])
+  await on.w.check()
+})
