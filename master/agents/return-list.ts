@@ -205,6 +205,7 @@ export function takeExecutors(
 ): Decision<number> {
   if (!isReturning(ledger)) return nothing(reports.length)
   const gathered = new Gathered(1)
+  const checked = new Set<string>()
   let done = 0
   for (const [index, report] of reports.entries()) {
     const owner = frameworks.get(report.frameworkId)
@@ -226,7 +227,10 @@ export function takeExecutors(
       listedIn: returnId(ledger),
     }
     const change: Change = { do: 'put', kind: 'executor', item, when: { name: 'unchanged' } }
-    if (!gathered.add([change])) break
+    // One that shall live on checks, as a task does, that its framework is not removed meanwhile.
+    const isToCheck = item.wanted === 'run' && owner !== undefined && !checked.has(owner.frameworkId)
+    if (!gathered.add(isToCheck ? [change, unchanged(owner)] : [change])) break
+    if (isToCheck) checked.add(owner.frameworkId)
     done++
   }
   if (gathered.changes.length === 0) return nothing(done)

@@ -2,7 +2,7 @@
 import { answerCall } from '../../functions/scheduler/calls.ts'
 import { emptyState, plan, type ReaderState } from '../../functions/scheduler/reader-state.ts'
 import type { Change } from '../../master/decision.ts'
-import type { Framework } from '../../master/model.ts'
+import type { Framework, ItemKind, Items } from '../../master/model.ts'
 import type { SchedulerCall, SchedulerEvent, TaskInfo, TaskState } from '../../protocol/messages.ts'
 import { all, type Store } from '../../store/store.ts'
 import { type PlayedAgent, scalar, type World, world } from '../functions/agents/world.ts'
@@ -48,16 +48,14 @@ export function pausing(): {
 }
 
 /** True of commits that put an item of the kind (and, if asked, such a one). */
-export function puts<K extends Change['kind']>(
+export function puts<K extends ItemKind>(
   kind: K,
-  holds: (item: Extract<Change, { do: 'put'; kind: K }>['item']) => boolean = () => true,
+  holds: (item: Items[K]) => boolean = () => true,
 ): (changes: readonly Change[]) => boolean {
   return (changes) =>
     changes.some(
-      (change) =>
-        change.do === 'put' &&
-        change.kind === kind &&
-        holds(change.item as Extract<Change, { do: 'put'; kind: K }>['item']),
+      // An item is of its change's kind; the compiler does not see it through a type parameter.
+      (change) => change.do === 'put' && change.kind === kind && holds(change.item as Items[K]),
     )
 }
 
