@@ -1,6 +1,6 @@
 // A framework is torn down while the list of an agent that comes back is being taken over: nothing of it lives on.
 import { describe, expect, test } from 'vitest'
-import type { ItemKind } from '../../master/model.ts'
+import type { Framework, ItemKind } from '../../master/model.ts'
 import type { ExecutorReport, RegisterCall } from '../../protocol/agent-messages.ts'
 import { all } from '../../store/store.ts'
 import { scalar } from '../functions/agents/world.ts'
@@ -30,6 +30,10 @@ async function lost(): Promise<{ readonly on: Stage; readonly list: Partial<Regi
   }
   const sums = { [framework.frameworkId]: { '*': [scalar('cpus', 0.3), scalar('mem', 96)] } }
   return { on, list: { executors: [executor], sums } }
+}
+
+function taskRef({ frameworkId }: Framework) {
+  return { frameworkId, shard: 0, taskId: 't' }
 }
 
 async function expectNothingLives({ agent, framework, w }: Stage): Promise<void> {
@@ -72,6 +76,36 @@ describe('teardown-against-reregistration', () => {
     expect(await registered).toMatchObject({ kind: 'registered' })
     await expectNothingLives(on)
   })
+
+  test.each([
+    ['a task', 'run'],
+    ['an executor', 'executor'],
+  ] as const)(
+    'teardown-against-reregistration: just before %s lives that only its agent knows',
+    async (_, kind) => {
+      const { on, list } = await lost()
+      const { agent, framework, w } = on
+      // The removal does not find it, and so writes nothing on this agent that would be in anybody's way.
+      const [known] = agent.tasks.values()
+      agent.tasks.clear()
+      const unknown = known === undefined ? [] : [{ ...known, taskId: 'unknown' }]
+      const call = kind === 'run' ? { tasks: unknown } : { ...list, tasks: [] }
+      await w.store.commit(
+        [{ do: 'remove', kind: 'task', item: taskRef(framework), when: { name: 'anything' } }],
+        'forgotten',
+      )
+      const paused = on.pause(puts(kind))
+      const registered = agent.register(call)
+      await paused.reached
+      expect(await on.call({ type: 'TEARDOWN' })).toBe(202)
+      paused.release()
+      expect(await registered).toMatchObject({ kind: 'registered' })
+      const found = await all(w.store, 'agent', { agentId: agent.id }, kind)
+      expect(found.map(({ item }) => item)).toMatchObject([{ wanted: 'end' }])
+      expect(await w.store.get('task', { ...taskRef(framework), taskId: 'unknown' })).toBeUndefined()
+      await w.check()
+    },
+  )
 
   test('teardown-against-reregistration: the removal, decided before, finds what has come back meanwhile', async () => {
     const { on, list } = await lost()
