@@ -2,14 +2,9 @@
 //
 // Walk: before it functions/tell.ts, after it agent/agent.ts. Nothing here retries: whoever calls decides when.
 import { randomUUID } from 'node:crypto'
-import {
-  DeleteMessageBatchCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs'
 import type { AgentAnswer, AgentCall, Beat, Nudge, RegisterAnswer } from '../protocol/agent-messages.ts'
 import { readJson, writeJson } from './exact-json.ts'
+import { type QueueCalls, queueCalls } from './queue-calls.ts'
 
 /** Where nudges come from and beats go to, as the registration said. */
 export type Queues = Pick<
@@ -44,49 +39,33 @@ const BEAT_TIMEOUT_MS = 5_000
 /** @param url of the control plane, such as `http://127.0.0.1:5050` */
 export function httpControlPlane(url: string): ControlPlane {
   const endpoint = new URL('api/v1/agent', url.endsWith('/') ? url : `${url}/`)
-  const clients = new Map<string, SQSClient>()
+  const known = new Map<string, QueueCalls>()
   return {
     call: (call) => post(endpoint, call),
-    receive: (queues, signal) => receive(clientFor(queues), queues, signal),
+    receive: (queues, signal) => receive(callsTo(queues), queues, signal),
     async remove(queues, receipts) {
       const Entries = receipts.map((receipt, index) => ({ Id: String(index), ReceiptHandle: receipt }))
-      await clientFor(queues).send(
-        new DeleteMessageBatchCommand({ QueueUrl: queues.commands.queueUrl, Entries }),
-      )
+      await callsTo(queues).remove({ QueueUrl: queues.commands.queueUrl, Entries })
     },
     async beat(queues, beat) {
-      const command = new SendMessageCommand({
+      const message = {
         QueueUrl: queues.beats.queueUrl,
         MessageBody: JSON.stringify(beat),
         MessageGroupId: queues.beats.group,
         MessageDeduplicationId: randomUUID(),
-      })
-      await clientFor(queues).send(command, { abortSignal: AbortSignal.timeout(BEAT_TIMEOUT_MS) })
+      }
+      await callsTo(queues).send(message, AbortSignal.timeout(BEAT_TIMEOUT_MS))
     },
     close() {
-      for (const client of clients.values()) client.destroy()
+      for (const calls of known.values()) calls.close()
     },
   }
 
-  function clientFor({ queueEndpoint }: Queues): SQSClient {
-    const known = clients.get(queueEndpoint ?? '')
-    if (known !== undefined) return known
-    const client = newClient(queueEndpoint)
-    clients.set(queueEndpoint ?? '', client)
-    return client
+  function callsTo({ queueEndpoint }: Queues): QueueCalls {
+    const calls = known.get(queueEndpoint ?? '') ?? queueCalls(queueEndpoint)
+    known.set(queueEndpoint ?? '', calls)
+    return calls
   }
-}
-
-/** One attempt each: repeats are decided where it is known what a repeat means. */
-function newClient(endpoint: string | undefined): SQSClient {
-  if (endpoint === undefined) return new SQSClient({ maxAttempts: 1 })
-  return new SQSClient({
-    maxAttempts: 1,
-    endpoint,
-    useQueueUrlAsEndpoint: false,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  })
 }
 
 async function post<C extends AgentCall>(endpoint: URL, call: C): Promise<AgentAnswer<C>> {
@@ -104,17 +83,17 @@ async function post<C extends AgentCall>(endpoint: URL, call: C): Promise<AgentA
 }
 
 async function receive(
-  client: SQSClient,
+  calls: QueueCalls,
   queues: Queues,
   signal: AbortSignal,
 ): Promise<readonly ReceivedNudge[]> {
-  const command = new ReceiveMessageCommand({
+  const asked = {
     QueueUrl: queues.commands.queueUrl,
     MaxNumberOfMessages: 10,
     WaitTimeSeconds: LONG_POLL_SECONDS,
-  })
+  }
   try {
-    const { Messages = [] } = await client.send(command, { abortSignal: signal })
+    const { Messages = [] } = await calls.receive(asked, signal)
     return Messages.map((message) => ({
       nudge: nudgeOf(message.Body ?? ''),
       receipt: message.ReceiptHandle ?? '',

@@ -49,14 +49,12 @@ async function main(options: StartOptions): Promise<void> {
   const log = logTo(logFile)
 
   const [dynamo, sqs] = await Promise.all([dynamodb(options, dataDir), queuesEmulator(options, dataDir)])
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
   const calls = await callsTo(dynamo)
   const queues = sqsQueues({
     clock: systemClock,
     region: 'us-east-1',
     prefix: 'meseta',
     endpoint: sqs,
-    credentials,
   })
   await Promise.all([createTable(calls, TABLE_NAME), queues.ensureFunctionQueues()])
   undo.push(() => calls.close())

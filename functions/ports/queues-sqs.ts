@@ -1,16 +1,5 @@
 // Queues on SQS: the AWS adapter, which also speaks to an emulator of it.
 import { createHash, randomUUID } from 'node:crypto'
-import {
-  ChangeMessageVisibilityBatchCommand,
-  CreateQueueCommand,
-  DeleteMessageBatchCommand,
-  DeleteQueueCommand,
-  GetQueueUrlCommand,
-  QueueDoesNotExist,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs'
 import type { Clock } from '../../protocol/clock.ts'
 import {
   type MessageSource,
@@ -19,6 +8,7 @@ import {
   RETENTION_SECONDS,
   VISIBILITY_SECONDS,
 } from './message-source.ts'
+import { type SqsCalls, sqsCalls } from './sqs-calls.ts'
 
 export interface SqsOptions {
   readonly clock: Clock
@@ -27,7 +17,8 @@ export interface SqsOptions {
   readonly prefix: string
   /** Of an emulator; absent: AWS itself. */
   readonly endpoint?: string | undefined
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
+  /** Who carries the calls; absent: what suits the endpoint. */
+  readonly calls?: SqsCalls | undefined
 }
 
 export interface SqsQueues extends MessageSource {
@@ -43,11 +34,7 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
   if (!/^[A-Za-z0-9_-]{1,30}$/.test(options.prefix)) {
     throw new Error('the prefix of queue names is up to 30 letters, digits, - and _')
   }
-  const client = new SQSClient({
-    region: options.region,
-    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-  })
+  const sqs = options.calls ?? sqsCalls(options)
   const urls = new Map<string, string>()
   const queues: SqsQueues = {
     clock: options.clock,
@@ -68,7 +55,7 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
     async removeAgentQueue(agentId) {
       const url = await urlOf({ agentId })
       urls.delete(nameOf({ agentId }))
-      if (url !== undefined) await client.send(new DeleteQueueCommand({ QueueUrl: url }))
+      if (url !== undefined) await sqs.call('DeleteQueue', { QueueUrl: url })
     },
     send: (queue, body, sending) => queues.sendTo(queue, body, sending),
     sendToAgent: (agentId, body) => queues.sendTo({ agentId }, nudgeBody(body)),
@@ -86,9 +73,9 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
           : {}
       const delay = sending.delaySeconds === undefined ? {} : { DelaySeconds: sending.delaySeconds }
       try {
-        await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body, ...fifo, ...delay }))
+        await sqs.call('SendMessage', { QueueUrl: url, MessageBody: body, ...fifo, ...delay })
       } catch (error) {
-        if (!(error instanceof QueueDoesNotExist)) throw error
+        if (!isMissing(error)) throw error
         urls.delete(nameOf(queue))
         missing(queue)
       }
@@ -96,8 +83,9 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
     async receive(queue, { max = 10, waitMs, signal }) {
       const url = await urlOf(queue)
       if (url === undefined) throw new Error(`there is no queue ${nameOf(queue)}`)
-      const answer = await client.send(
-        new ReceiveMessageCommand({
+      const answer = await sqs.call(
+        'ReceiveMessage',
+        {
           QueueUrl: url,
           MaxNumberOfMessages: max,
           WaitTimeSeconds: Math.min(20, Math.ceil(waitMs / 1_000)),
@@ -107,8 +95,8 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
             'ApproximateReceiveCount',
             ...(queue === 'heartbeats' ? (['MessageGroupId'] as const) : []),
           ],
-        }),
-        signal === undefined ? {} : { abortSignal: signal },
+        },
+        signal,
       )
       return (answer.Messages ?? []).map((message) => ({
         id: message.MessageId ?? '',
@@ -123,30 +111,26 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
     async remove(queue, messages) {
       const url = await urlOf(queue)
       for (const batch of tens(messages)) {
-        await client.send(
-          new DeleteMessageBatchCommand({
-            QueueUrl: url,
-            Entries: batch.map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt })),
-          }),
-        )
+        await sqs.call('DeleteMessageBatch', {
+          QueueUrl: url,
+          Entries: batch.map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt })),
+        })
       }
     },
     async putBack(queue, messages, ms) {
       const url = await urlOf(queue)
       for (const batch of tens(messages)) {
-        await client.send(
-          new ChangeMessageVisibilityBatchCommand({
-            QueueUrl: url,
-            Entries: batch.map(({ receipt }, index) => ({
-              Id: String(index),
-              ReceiptHandle: receipt,
-              VisibilityTimeout: Math.ceil(ms / 1_000),
-            })),
-          }),
-        )
+        await sqs.call('ChangeMessageVisibilityBatch', {
+          QueueUrl: url,
+          Entries: batch.map(({ receipt }, index) => ({
+            Id: String(index),
+            ReceiptHandle: receipt,
+            VisibilityTimeout: Math.ceil(ms / 1_000),
+          })),
+        })
       }
     },
-    close: () => client.destroy(),
+    close: () => sqs.close(),
   }
   return queues
 
@@ -160,11 +144,11 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
     const known = urls.get(name)
     if (known !== undefined) return known
     try {
-      const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }))
+      const { QueueUrl } = await sqs.call('GetQueueUrl', { QueueName: name })
       if (QueueUrl !== undefined) urls.set(name, QueueUrl)
       return QueueUrl
     } catch (error) {
-      if (error instanceof QueueDoesNotExist) return undefined
+      if (isMissing(error)) return undefined
       throw error
     }
   }
@@ -173,16 +157,14 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
     const found = await urlOf(queue)
     if (found !== undefined) return found
     const kind = typeof queue === 'string' ? queue : 'agent'
-    const { QueueUrl } = await client.send(
-      new CreateQueueCommand({
-        QueueName: nameOf(queue),
-        Attributes: {
-          VisibilityTimeout: String(VISIBILITY_SECONDS[kind]),
-          MessageRetentionPeriod: String(RETENTION_SECONDS[kind]),
-          ...(kind === 'heartbeats' ? { FifoQueue: 'true' } : {}),
-        },
-      }),
-    )
+    const { QueueUrl } = await sqs.call('CreateQueue', {
+      QueueName: nameOf(queue),
+      Attributes: {
+        VisibilityTimeout: String(VISIBILITY_SECONDS[kind]),
+        MessageRetentionPeriod: String(RETENTION_SECONDS[kind]),
+        ...(kind === 'heartbeats' ? { FifoQueue: 'true' } : {}),
+      },
+    })
     if (QueueUrl === undefined) throw new Error(`SQS gave no URL for the new queue ${nameOf(queue)}`)
     urls.set(nameOf(queue), QueueUrl)
     return QueueUrl
@@ -202,6 +184,10 @@ export function queueName(prefix: string, queue: QueueName): string {
   const plain = `${prefix}-agent-${queue.agentId}`
   if (/^[A-Za-z0-9_-]{1,80}$/.test(plain)) return plain
   return `${prefix}-agent-${createHash('sha256').update(queue.agentId).digest('hex').slice(0, 32)}`
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && error.name === 'QueueDoesNotExist'
 }
 
 function tens<T>(list: readonly T[]): T[][] {

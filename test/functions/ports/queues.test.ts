@@ -5,9 +5,11 @@ import { deadLettersOf } from '../../../functions/ports/dead-letters.ts'
 import type { MessageSource } from '../../../functions/ports/message-source.ts'
 import { memoryQueues } from '../../../functions/ports/queues-memory.ts'
 import { queueName, sqsQueues } from '../../../functions/ports/queues-sqs.ts'
+import { sdkCalls } from '../../../functions/ports/sqs-client.ts'
 import { type SqsEmulator, startSqsEmulator } from '../../../local/emulators/sqs.ts'
 import { systemClock } from '../../../protocol/clock.ts'
 
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 const log = { info() {}, warn() {}, error() {} }
 
 interface Opened {
@@ -15,14 +17,14 @@ interface Opened {
   close(): Promise<void>
 }
 
-async function overSqs(): Promise<Opened> {
+async function overSqs(bySdk: boolean): Promise<Opened> {
   const emulator: SqsEmulator = await startSqsEmulator({ port: 0 })
   const source = sqsQueues({
     clock: systemClock,
     region: 'us-east-1',
     prefix: 'test',
     endpoint: emulator.endpoint,
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    calls: bySdk ? sdkCalls({ region: 'us-east-1', endpoint: emulator.endpoint, credentials }) : undefined,
   })
   await source.ensureFunctionQueues()
   return {
@@ -40,7 +42,8 @@ async function inMemory(): Promise<Opened> {
 
 describe.each([
   ['in memory', inMemory],
-  ['over an emulator of SQS', overSqs],
+  ['over an emulator of SQS', () => overSqs(false)],
+  ['over the same through the SDK', () => overSqs(true)],
 ] as const)('queues %s', (_, open) => {
   let opened: Opened
   let source: MessageSource
