@@ -4,6 +4,7 @@
 //      |---------|--------|---------|              every beat sent before it has been written too
 //
 // Stamps are taken as the largest so far in the group: one that runs backwards delays a verdict and never hastens it.
+// Only a repeat of a call, which has no number, is known by how old its stamp is.
 import type { Beat, Canary } from '../../protocol/agent-messages.ts'
 import type { BeatRecord, Beats } from '../model.ts'
 
@@ -39,6 +40,9 @@ export interface FoldFacts {
 /** Half the retention of the beats queue: what waited longer may have been thrown away before it was read. */
 export const STALE_CANARY_MS = (15 * 60_000) / 2
 
+/** Stamps of one queue disagree by far less than this. What is older than its group's newest by more is a repeat. */
+const STAMPS_DISAGREE_MS = 1_000
+
 /** The shard's item before anything was heard. */
 export function noBeats(shard: number): Beats {
   return { version: 0, shard, agents: {}, canary: { number: 0, stamp: 0 }, hearingSince: 0 }
@@ -56,9 +60,14 @@ export function fold(beats: Beats, heard: readonly Heard[], facts: FoldFacts): B
     result =
       content.kind === 'canary'
         ? withCanary(result, content, latest, facts)
-        : withBeat(result, content, latest, facts)
+        : withBeat(result, content, isRepeat(content, latest - stamp) ? stamp : latest, facts)
   }
   return result
+}
+
+/** Beats are numbered; a call passed on has only its stamp to tell a repeat by (handler-outlives-visibility, F22). */
+function isRepeat({ kind }: BeatMessage, behindMs: number): boolean {
+  return kind === 'call' && behindMs > STAMPS_DISAGREE_MS
 }
 
 /** The item without agents that are known to belong elsewhere or nowhere: nobody stays in it for ever. */
@@ -94,6 +103,7 @@ function withBeat(beats: Beats, beat: Beat | CallHeard, stamp: number, facts: Fo
   const before = beats.agents[beat.agentId]
   const isSame = before?.incarnation === beat.incarnation
   if (isSame && beat.kind === 'beat' && beat.number <= before.number) return beats
+  if (isSame && beat.kind === 'call' && stamp <= before.stamp) return beats
   const record: BeatRecord =
     beat.kind === 'beat'
       ? {

@@ -64,6 +64,15 @@ describe('beats', () => {
     expect(folded([call, beat(9_100, 1)]).agents.a).toMatchObject({ number: 1, stamp: 9_100 })
   })
 
+  test('handler-outlives-visibility, F22: a call heard once more speaks for the time it was sent', () => {
+    const call: Heard = { stamp: 2_000, content: { kind: 'call', agentId: 'a', incarnation: 2 } }
+    const later = folded([beat(1_000, 4), call, canary(20_000, 1)])
+    expect(later.agents.a?.stamp).toBe(2_000)
+    expect(folded([call], { from: later })).toBe(later)
+    // In its place it counts with the largest stamp so far, as a beat does.
+    expect(folded([canary(2_500, 1), call]).agents.a?.stamp).toBe(2_500)
+  })
+
   test('agents that belong nowhere leave the item', () => {
     const beats = folded([beat(1_000, 1), beat(1_000, 1, { agent: 'b', incarnation: 1 })])
     expect(Object.keys(without(beats, new Set(['b'])).agents)).toEqual(['a'])
