@@ -3,12 +3,14 @@
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Containerizer } from '../agent/containerizer/containerizer.ts'
 import { ProcessContainerizer } from '../agent/containerizer/process.ts'
 import { chooseShim } from '../agent/containerizer/shim.ts'
 import type { ControlPlane as AgentLink } from '../agent/control-plane.ts'
 import { readJson, writeJson } from '../agent/exact-json.ts'
 import { type RunningAgent, startAgent } from '../agent/start.ts'
 import type { Log } from '../functions/environment.ts'
+import type { HttpRequest } from '../functions/http/types.ts'
 import { jsonLog } from '../functions/ports/log.ts'
 import type { MessageSource } from '../functions/ports/message-source.ts'
 import { memoryQueues } from '../functions/ports/queues-memory.ts'
@@ -37,6 +39,11 @@ export interface ClusterOptions {
   readonly store?: 'emulator' | 'memory'
   /** Puts something between the functions and the table: counts, faults. */
   readonly wrapStore?: (store: Store) => Store
+  /** The same for what is sent to agents, and for what agents start. */
+  readonly wrapQueues?: (queues: MessageSource) => MessageSource
+  readonly wrapContainerizer?: (containerizer: Containerizer, workDir: string) => Containerizer
+  /** Hears of every request to the control plane before it is answered. */
+  readonly onRequest?: (request: HttpRequest) => void
   /** The log goes to a file that operators can read as `/master/log`. */
   readonly logsToFile?: boolean
 }
@@ -81,7 +88,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
       ? { store: memoryStore({ clock }), stop: async () => {} }
       : await emulatedTable(clock)
   const store = options.wrapStore?.(table.store) ?? table.store
-  const queues = memoryQueues(clock)
+  const queues = options.wrapQueues?.(memoryQueues(clock)) ?? memoryQueues(clock)
   const controlPlane = await startControlPlane({
     store,
     queues,
@@ -91,6 +98,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     logFile,
     host: '127.0.0.1',
     port: 0,
+    async intercept(request) {
+      options.onRequest?.(request)
+      return undefined
+    },
   })
   const { url } = controlPlane
   const agents: TestAgent[] = []
@@ -132,6 +143,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   async function startTestAgent(own: ClusterOptions & { readonly index: number }): Promise<TestAgent> {
     const workDir = join(folder, `agent-${own.index}`)
     const link = linkTo(url, queues)
+    const containerizer = new ProcessContainerizer({
+      containersDirectory: join(workDir, 'containers'),
+      shims: chooseShim({ buildDirectory: join(folder, 'shims') }),
+      clock,
+    })
     const running = await startAgent({
       controlPlane: link,
       workDir,
@@ -140,11 +156,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
       hostname: '127.0.0.1',
       resources: resourcesOf(own),
       attributes: attributesOf(own.attributes),
-      containerizer: new ProcessContainerizer({
-        containersDirectory: join(workDir, 'containers'),
-        shims: chooseShim({ buildDirectory: join(folder, 'shims') }),
-        clock,
-      }),
+      containerizer: options.wrapContainerizer?.(containerizer, workDir) ?? containerizer,
       clock,
       log,
     })

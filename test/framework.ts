@@ -72,6 +72,8 @@ export class TestFramework {
   /** Each HTTP chunk of the stream as it came. */
   readonly chunks: Buffer[] = []
   readonly encoding: MediaType
+  /** Hears each event when it has come. */
+  onEvent: ((event: SchedulerEvent) => void) | undefined
   ended = false
   id = ''
   status = 0
@@ -273,6 +275,7 @@ export class TestFramework {
     const decoded = decodeMessage('mesos.v1.scheduler.Event', type, record)
     if (!decoded.ok) throw new Error(`an event that cannot be read: ${decoded.error}`)
     this.events.push(decoded.message)
+    this.onEvent?.(decoded.message)
     const status = decoded.message.update?.status
     if (this.#acknowledges && status?.uuid !== undefined) this.acknowledge(status).catch(() => {})
     this.#wake()
