@@ -97,10 +97,10 @@ describe.each([
     await stream.next('SHUTDOWN')
 
     // The clock flows meanwhile, too.
-    await cluster.clock.advance(graceMs - 2_000)
+    await cluster.clock.advance(graceMs - 3_500)
     await aMoment(50)
     expect(failures(framework)).toEqual([])
-    await cluster.clock.advance(2_000)
+    await cluster.clock.advance(3_500)
     await framework.next(({ type }) => type === 'FAILURE')
     expect(failures(framework)).toMatchObject([{ executor_id: { value: 'e' }, status: 9 }])
     expect(statuses(framework, 'c133')).toMatchObject([
