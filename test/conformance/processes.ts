@@ -16,15 +16,17 @@ export interface Processes {
   /** What a task has to run so that `found` knows its process. */
   commandOf(taskId: string): string
   found(taskId: string): Promise<WatchedProcess>
+  /** How often the command of a task was started. */
+  startsOf(taskId: string): number
   removeFiles(): void
 }
 
 export function processes(): Processes {
   const folder = mkdtempSync(join(tmpdir(), 'meseta-processes-'))
-  const commandOf = (taskId: string) => `echo $$ > ${join(folder, taskId)}; exec sleep 1000`
+  const commandOf = (taskId: string) => `echo $$ >> ${join(folder, taskId)}; exec sleep 1000`
   const found = async (taskId: string) => {
-    await until(() => pidIn(join(folder, taskId)) > 0)
-    const pid = pidIn(join(folder, taskId))
+    await until(() => pidsIn(join(folder, taskId)).length > 0)
+    const [pid = 0] = pidsIn(join(folder, taskId))
     return { pid, isAlive: () => isAlive(pid) }
   }
   return {
@@ -35,15 +37,18 @@ export function processes(): Processes {
     },
     commandOf,
     found,
+    startsOf: (taskId) => pidsIn(join(folder, taskId)).length,
     removeFiles: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
 
-function pidIn(file: string): number {
+/** One line of each start. */
+function pidsIn(file: string): readonly number[] {
   try {
-    return Number(readFileSync(file, 'utf8'))
+    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
+    return lines.map(Number)
   } catch {
-    return 0
+    return []
   }
 }
 
