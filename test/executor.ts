@@ -66,13 +66,20 @@ export class TestExecutor {
     return status
   }
 
-  /** Its process is under way when the agent knows it: until then any call is 400 (C121). */
+  /** Waits until its process is there, as its agent shows it. */
   async untilStarted(withinMs = 10_000): Promise<void> {
+    const { agentUrl, frameworkId, executorId } = this.place
     const deadline = performance.now() + withinMs
     for (;;) {
-      const { status, text } = await this.call({ type: 'MESSAGE', message: { data: '' } })
-      if (status === 403 || status === 202) return
-      if (performance.now() > deadline) throw new Error(`the executor was not started: ${status} ${text}`)
+      const { text } = await send(`${agentUrl}/containers`, { method: 'GET' })
+      const containers = JSON.parse(text) as {
+        framework_id: string
+        executor_id: string
+        status?: { executor_pid?: number }
+      }[]
+      const own = containers.find((one) => one.framework_id === frameworkId && one.executor_id === executorId)
+      if (own?.status?.executor_pid !== undefined) return
+      if (performance.now() > deadline) throw new Error(`executor ${executorId} was not started`)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }
