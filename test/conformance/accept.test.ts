@@ -90,7 +90,7 @@ describe.each([
       offersOf(framework).some(
         ({ id, agent_id }) => id.value !== offer.id.value && agent_id.value === offer.agent_id.value,
       )
-    await moveUntil(cluster, again, { atMostMs: 3_000 })
+    await moveUntil(cluster, again, { atMostMs: 6_000 })
     expect(count(framework, isRescind)).toBe(0)
   })
 
@@ -102,7 +102,7 @@ describe.each([
     await framework.launch([first, second], [commandTask(first, 'c79', 'true')], 3_600)
     const status = await framework.update('c79')
     expect(status).toMatchObject({ state, source: 'SOURCE_MASTER', reason: 'REASON_INVALID_OFFERS' })
-    await moveUntil(cluster, () => offersOf(framework).length >= 4, { atMostMs: 3_000 })
+    await moveUntil(cluster, () => offersOf(framework).length >= 4, { atMostMs: 6_000 })
     const again = offersOf(framework).slice(2)
     expect(new Set(again.map(({ agent_id }) => agent_id.value))).toEqual(
       new Set([first.agent_id.value, second.agent_id.value]),

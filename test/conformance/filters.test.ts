@@ -36,15 +36,17 @@ function lastOffer({ events }: TestFramework): Offer {
   return offer
 }
 
-// Cluster time is the last tick's, so a duration may seem to begin up to a tick and end up to a turn beside it.
-const SLACK_MS = 2_500
+// Cluster time is the last tick's, so a duration may seem to begin or end up to a tick beside it; and while the clock
+// is moved fast, a busy machine is late by seconds of it.
+const EARLY_MS = 2_500
+const LATE_MS = 4_500
 
 test('C64 DECLINE with refuse_seconds 60 keeps an equal offer away for 60 s', async () => {
   const framework = await subscribe()
   await framework.decline([await framework.offer()], 60)
   const waited = await msToNextOffer(framework, 70_000)
-  expect(waited).toBeGreaterThan(60_000 - SLACK_MS)
-  expect(waited).toBeLessThan(60_000 + SLACK_MS)
+  expect(waited).toBeGreaterThan(60_000 - EARLY_MS)
+  expect(waited).toBeLessThan(60_000 + LATE_MS)
 })
 
 test('C64 it keeps smaller offers away too, and does not keep larger ones away', async () => {
@@ -67,30 +69,30 @@ test('C64 it keeps smaller offers away too, and does not keep larger ones away',
   const before = count(first, isOffer)
   await second.call({ type: 'KILL', kill: { task_id: task.task_id } })
   await second.update('c64-small', 'TASK_KILLED')
-  await moveUntil(cluster, () => count(first, isOffer) > before, { atMostMs: 3_000 })
+  await moveUntil(cluster, () => count(first, isOffer) > before, { atMostMs: 6_000 })
   expect(amountOf(lastOffer(first), 'cpus')).toBeCloseTo(4)
 })
 
 test.each(ENCODINGS)('C65 (%s) DECLINE without filters acts as 5 s', async (encoding) => {
   const framework = await subscribe({ encoding })
   await framework.decline([await framework.offer()])
-  const waited = await msToNextOffer(framework, 10_000)
-  expect(waited).toBeGreaterThan(5_000 - SLACK_MS)
-  expect(waited).toBeLessThan(5_000 + SLACK_MS)
+  const waited = await msToNextOffer(framework, 15_000)
+  expect(waited).toBeGreaterThan(5_000 - EARLY_MS)
+  expect(waited).toBeLessThan(5_000 + LATE_MS)
 })
 
 test.each(ENCODINGS)('C65 (%s) with 0 the resources come back at the next allocation', async (encoding) => {
   const framework = await subscribe({ encoding })
   await framework.decline([await framework.offer()], 0)
-  expect(await msToNextOffer(framework, 5_000)).toBeLessThan(2_000)
+  expect(await msToNextOffer(framework, 5_000)).toBeLessThan(3_500)
 })
 
 test('C66 negative refuse_seconds act as 5 s', async () => {
   const framework = await subscribe()
   await framework.decline([await framework.offer()], -1)
-  const waited = await msToNextOffer(framework, 10_000)
-  expect(waited).toBeGreaterThan(5_000 - SLACK_MS)
-  expect(waited).toBeLessThan(5_000 + SLACK_MS)
+  const waited = await msToNextOffer(framework, 15_000)
+  expect(waited).toBeGreaterThan(5_000 - EARLY_MS)
+  expect(waited).toBeLessThan(5_000 + LATE_MS)
 })
 
 test('C67 REVIVE lifts filters at once', async () => {
@@ -142,8 +144,8 @@ test.each(ENCODINGS)(
     await framework.launch([offer], [commandTask(offer, 'c93', 'sleep 1000')], 30)
     await framework.update('c93', 'TASK_RUNNING')
     const waited = await msToNextOffer(framework, 40_000)
-    expect(waited).toBeGreaterThan(30_000 - SLACK_MS)
-    expect(waited).toBeLessThan(30_000 + SLACK_MS)
+    expect(waited).toBeGreaterThan(30_000 - EARLY_MS)
+    expect(waited).toBeLessThan(30_000 + LATE_MS)
     expect(amountOf(lastOffer(framework), 'cpus')).toBeCloseTo(3.9)
   },
 )
@@ -152,13 +154,13 @@ test('C93 they are kept away for 5 s without filters, and not at all with 0', as
   const framework = await subscribe()
   const offer = await framework.offer()
   await framework.launch([offer], [commandTask(offer, 'c93-default', 'sleep 1000')])
-  const waited = await msToNextOffer(framework, 10_000)
-  expect(waited).toBeGreaterThan(5_000 - SLACK_MS)
-  expect(waited).toBeLessThan(5_000 + SLACK_MS)
+  const waited = await msToNextOffer(framework, 15_000)
+  expect(waited).toBeGreaterThan(5_000 - EARLY_MS)
+  expect(waited).toBeLessThan(5_000 + LATE_MS)
 
   const again = lastOffer(framework)
   await framework.launch([again], [commandTask(again, 'c93-zero', 'sleep 1000')], 0)
-  expect(await msToNextOffer(framework, 5_000)).toBeLessThan(2_000)
+  expect(await msToNextOffer(framework, 5_000)).toBeLessThan(3_500)
 })
 
 // Last, because the clock goes a year ahead.

@@ -252,7 +252,7 @@ test('C108 an omitted suppressed_roles un-suppresses', async () => {
   await cluster.clock.advance(2_000)
   expect(count(framework, isOffer)).toBe(0)
   await framework.call({ type: 'UPDATE_FRAMEWORK', update_framework: { framework_info: info } })
-  await moveUntil(cluster, () => count(framework, isOffer) > 0, { atMostMs: 3_000 })
+  await moveUntil(cluster, () => count(framework, isOffer) > 0, { atMostMs: 6_000 })
 })
 
 async function frameworkInfo(id: string): Promise<unknown> {

@@ -40,7 +40,7 @@ test('C59 the resources of an idle agent are offered within about one allocation
   const began = cluster.clock.now()
   const framework = await subscribe()
   const offers = await bothOffers(framework)
-  expect(cluster.clock.now() - began).toBeLessThan(2_500)
+  expect(cluster.clock.now() - began).toBeLessThan(4_000)
   expect(new Set(offers.map((offer) => offer.agent_id.value))).toEqual(
     new Set(cluster.agents.map((agent) => agent.id)),
   )
@@ -48,8 +48,8 @@ test('C59 the resources of an idle agent are offered within about one allocation
 
   const seen = count(framework, isOffer)
   await framework.decline(offers, 0)
-  const waited = await moveUntil(cluster, () => count(framework, isOffer) > seen, { atMostMs: 2_500 })
-  expect(waited).toBeLessThan(2_500)
+  const waited = await moveUntil(cluster, () => count(framework, isOffer) > seen, { atMostMs: 4_000 })
+  expect(waited).toBeLessThan(4_000)
 })
 
 test('C60 an OFFERS event holds at most one offer per agent and role', async () => {
@@ -62,7 +62,7 @@ test('C60 an OFFERS event holds at most one offer per agent and role', async () 
     0,
   )
   for (const id of taskIds) await framework.update(id, 'TASK_RUNNING')
-  await moveUntil(cluster, () => offersOf(framework).length === 3, { atMostMs: 3_000 })
+  await moveUntil(cluster, () => offersOf(framework).length === 3, { atMostMs: 6_000 })
   // What each task leaves behind is offered by itself, while nobody looks into the mailbox.
   const open = mailbox.close()
   for (const [index, id] of taskIds.entries()) {
@@ -186,7 +186,7 @@ test('C69 SUPPRESS and REVIVE naming one foreign role are 202 and change nothing
   )
   const seen = count(framework, isOffer)
   await framework.decline(offers, 0)
-  await moveUntil(cluster, () => count(framework, isOffer) > seen, { atMostMs: 3_000 })
+  await moveUntil(cluster, () => count(framework, isOffer) > seen, { atMostMs: 6_000 })
 
   await framework.call({ type: 'SUPPRESS' })
   await framework.decline(offersOf(framework), 0)
@@ -301,10 +301,11 @@ test('C74 what is offered and used on an agent never exceeds its total', async (
     }
   }
   const pace = setInterval(() => void cluster.clock.advance(300), 50)
-  await Promise.all(holders.map((framework, who) => bustle(framework, who)))
-  clearInterval(pace)
-  over = true
-  await watching
+  await Promise.all(holders.map((framework, who) => bustle(framework, who))).finally(() => {
+    clearInterval(pace)
+    over = true
+    return watching
+  })
   expect(most).toBeGreaterThan(3.9)
 })
 

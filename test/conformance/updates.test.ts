@@ -93,9 +93,10 @@ test.each(ENCODINGS)(
     for (let repeat = 1; repeat <= 3; repeat++) {
       pauses.push(await moveUntil(cluster, () => seen() > repeat, { atMostMs: 60_000 }))
     }
-    // Cluster time moves by ticks of a second, and each wait begins where the last one was noticed.
+    // Cluster time moves by ticks of a second, each wait begins where the last one was noticed, and while the clock is
+    // moved fast a busy machine is late by seconds of it.
     for (const [index, expected] of [10_000, 20_000, 40_000].entries()) {
-      expect(Math.abs((pauses[index] ?? 0) - expected)).toBeLessThan(2_500)
+      expect(Math.abs((pauses[index] ?? 0) - expected)).toBeLessThan(4_000)
     }
     const told = statuses(framework, 'c96')
     expect(told).toHaveLength(4)
@@ -193,6 +194,6 @@ test('C100 resources of a finished task are offered again before its terminal up
       .filter(isOffer)
       .slice(1)
       .some((event) => event.offers?.offers?.some((offer) => amountOf(offer, 'cpus') === 4))
-  await moveUntil(cluster, whole, { atMostMs: 4_000 })
+  await moveUntil(cluster, whole, { atMostMs: 6_000 })
   expect(statuses(framework, 'c100').map(({ state }) => state)).toEqual(['TASK_STARTING'])
 })
