@@ -5,6 +5,7 @@ import { shardOf } from '../../master/frameworks/shards.ts'
 import type { Executor, Framework, Hold, Ledger, Run, Task } from '../../master/model.ts'
 import { all } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
+import { loadTogether } from '../load-together.ts'
 
 interface TaskName {
   readonly frameworkId: string
@@ -22,11 +23,56 @@ export async function loadFrameworks(
     'framework',
     unique.map((frameworkId) => ({ frameworkId })),
   )
+  return byId(found)
+}
+
+function byId(found: readonly (Framework | undefined)[]): ReadonlyMap<string, Framework> {
   return new Map(present(found).map((framework) => [framework.frameworkId, framework]))
 }
 
+/** What updates and pieces of large work are decided on. */
+export interface AboutTasks {
+  readonly ledger: Ledger | undefined
+  readonly runs: readonly Run[]
+  /** By id; removed ones are there, unknown ones are missing. */
+  readonly frameworks: ReadonlyMap<string, Framework>
+  /** By `taskKey`; those of unknown frameworks are missing. */
+  readonly tasks: ReadonlyMap<string, Task>
+}
+
+/**
+ * One round: the ledger, and RUN item, framework and task of each name. The shard of a task follows from the setting
+ * its framework was made with; tasks of frameworks made under another one take a second round.
+ */
+export async function loadAboutTasks(
+  env: Environment,
+  agentId: string,
+  names: readonly TaskName[],
+): Promise<AboutTasks> {
+  const distinct = [...new Map(names.map((name) => [taskKey(name), name])).values()]
+  const ids = [...new Set(distinct.map(({ frameworkId }) => frameworkId))]
+  const shards = env.settings.shardsPerFramework
+  const loaded = await loadTogether(env.store, {
+    ledger: [{ agentId }],
+    run: distinct.map(({ frameworkId, taskId }) => ({ agentId, frameworkId, taskId })),
+    framework: ids.map((frameworkId) => ({ frameworkId })),
+    task: distinct.map(({ frameworkId, taskId }) => ({
+      frameworkId,
+      taskId,
+      shard: shardOf({ shards }, taskId),
+    })),
+  })
+  const frameworks = byId(loaded.framework)
+  const isRight = (name: TaskName) => frameworks.get(name.frameworkId)?.shards === shards
+  const elsewhere = distinct.filter((name) => !isRight(name))
+  const here = present(loaded.task).filter(isRight)
+  const tasks = new Map(here.map((task) => [taskKey(task), task]))
+  for (const [key, task] of await loadTasks(env, elsewhere, frameworks)) tasks.set(key, task)
+  return { ledger: loaded.ledger[0], runs: present(loaded.run), frameworks, tasks }
+}
+
 /** Tasks by `taskKey`; those of unknown frameworks are missing. */
-export async function loadTasks(
+async function loadTasks(
   env: Environment,
   names: readonly TaskName[],
   frameworks: ReadonlyMap<string, Framework>,
@@ -45,19 +91,8 @@ export async function loadPiece(
   agentId: string,
   names: readonly TaskName[],
 ): Promise<Piece | undefined> {
-  const [ledger, runs, frameworks] = await Promise.all([
-    env.store.get('ledger', { agentId }),
-    env.store.getMany(
-      'run',
-      names.map(({ frameworkId, taskId }) => ({ agentId, frameworkId, taskId })),
-    ),
-    loadFrameworks(
-      env,
-      names.map(({ frameworkId }) => frameworkId),
-    ),
-  ])
-  if (ledger === undefined) return undefined
-  return { ledger, runs: present(runs), tasks: await loadTasks(env, names, frameworks), frameworks }
+  const { ledger, ...others } = await loadAboutTasks(env, agentId, names)
+  return ledger && { ledger, ...others }
 }
 
 export interface AgentItems {

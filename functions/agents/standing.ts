@@ -28,23 +28,46 @@ export function refusal(ledger: Ledger | undefined, caller: Caller): Refusal | u
   return ledger.life === 'returning' ? { kind: 'register-again' } : undefined
 }
 
+/** Agents remembered per process. */
+const MAX_REMEMBERED = 10_000
+
+/** Until when an agent's beat is surely young enough, by `agentId/incarnation`, in cluster time: advice, per process. */
+const freshUntil = new WeakMap<Environment['store'], Map<string, number>>()
+
 /**
  * Sends a call on as a beat, into the agent's group and behind its own beats, if the last one is getting old (R15):
- * one path, one order, one writer. It may get lost, as a beat may.
+ * one path, one order, one writer. It may get lost, as a beat may: then the next call that finds it missing sends
+ * another, at the latest when this one would have grown old.
  */
 export async function passOnAsBeat(env: Environment, ledger: Ledger): Promise<void> {
   const { agentId, incarnation, beatShard } = ledger
+  const known = freshUntil.get(env.store) ?? new Map<string, number>()
+  freshUntil.set(env.store, known)
+  const name = `${agentId}/${incarnation}`
+  const oldMs = env.settings.profile.timeoutMs / 3
   try {
-    const [beats, now] = await Promise.all([env.store.get('beats', { shard: beatShard }), clusterTime(env)])
-    const last = beats?.agents[agentId]
-    const isFresh = last?.incarnation === incarnation && now - last.stamp < env.settings.profile.timeoutMs / 3
-    if (isFresh) return
+    const now = await clusterTime(env)
+    const until = known.get(name)
+    // A clock that was set back makes no beat young.
+    if (until !== undefined && now < until && until - now <= oldMs) return
+    const last = (await env.store.get('beats', { shard: beatShard }))?.agents[agentId]
+    const stamp = last?.incarnation === incarnation ? last.stamp : undefined
+    if (stamp !== undefined && now - stamp < oldMs) return remember(known, name, stamp + oldMs)
     const heard: CallHeard = { kind: 'call', agentId, incarnation }
     await env.queues.send('heartbeats', JSON.stringify(heard), {
       group: String(beatShard),
       deduplicationId: env.ids.random(),
     })
+    remember(known, name, now + oldMs)
   } catch (error) {
     env.log.warn('call not passed on as a beat', { agentId, error: String(error) })
   }
+}
+
+/** The one remembered longest is the first to go. */
+function remember(known: Map<string, number>, name: string, until: number): void {
+  known.delete(name)
+  known.set(name, until)
+  const [oldest] = known.keys()
+  if (known.size > MAX_REMEMBERED && oldest !== undefined) known.delete(oldest)
 }

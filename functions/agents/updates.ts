@@ -3,29 +3,28 @@ import { executorKey, passMessages, takeExits } from '../../master/agents/execut
 import { takeUpdates } from '../../master/agents/status-update.ts'
 import { taskKey } from '../../master/agents/work.ts'
 import { type Decision, nothing } from '../../master/decision.ts'
-import type { Ledger, Run } from '../../master/model.ts'
+import type { Ledger } from '../../master/model.ts'
 import type { UpdateResult, UpdatesAnswer, UpdatesCall } from '../../protocol/agent-messages.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { ledgerLane } from '../lanes.ts'
+import { loadTogether } from '../load-together.ts'
 import { transact } from '../transact.ts'
-import { loadFrameworks, loadTasks, present } from './load.ts'
+import { loadAboutTasks, loadFrameworks, present } from './load.ts'
 import { passOnAsBeat, type Refusal, refusal } from './standing.ts'
 
 type Taken =
   | Refusal
-  | { readonly kind: 'taken'; readonly results: readonly UpdateResult[]; readonly generation: number }
+  | { readonly kind: 'taken'; readonly results: readonly UpdateResult[]; readonly ledger: Ledger }
 
 export async function takeCallUpdates(env: Environment, call: UpdatesCall): Promise<UpdatesAnswer> {
-  const ledger = await env.store.get('ledger', { agentId: call.agentId })
-  const refused = refusal(ledger, call)
-  if (refused !== undefined || ledger === undefined) return refused ?? { kind: 'register-again' }
-  await passOnAsBeat(env, ledger)
   const taken = await take(env, call)
   if (taken.kind !== 'taken') return taken
+  const { results, ledger } = taken
+  await passOnAsBeat(env, ledger)
   await takeAllExits(env, call)
   await passAllMessages(env, call)
-  return { kind: 'answered', results: taken.results, generation: taken.generation }
+  return { kind: 'answered', results, generation: ledger.generation }
 }
 
 async function take(env: Environment, call: UpdatesCall): Promise<Taken> {
@@ -39,31 +38,14 @@ async function take(env: Environment, call: UpdatesCall): Promise<Taken> {
       const { ledger } = loaded
       if (refused !== undefined || ledger === undefined) return nothing(refused ?? { kind: 'register-again' })
       const decision = takeUpdates({ ...loaded, ledger }, call.updates, context)
-      const { generation } = ledger
-      return { ...decision, answer: { kind: 'taken', results: decision.answer, generation } }
+      return { ...decision, answer: { kind: 'taken', results: decision.answer, ledger } }
     },
   })
 }
 
 async function load(env: Environment, { agentId, updates }: UpdatesCall) {
-  const names = [...new Map(updates.map((update) => [taskKey(update), update])).values()]
-  const [ledger, runs, frameworks] = await Promise.all([
-    env.store.get('ledger', { agentId }),
-    env.store.getMany(
-      'run',
-      names.map(({ frameworkId, taskId }) => ({ agentId, frameworkId, taskId })),
-    ),
-    loadFrameworks(
-      env,
-      names.map(({ frameworkId }) => frameworkId),
-    ),
-  ])
-  return {
-    ledger,
-    runs: new Map(present(runs).map((run: Run) => [taskKey(run), run])),
-    tasks: await loadTasks(env, names, frameworks),
-    frameworks,
-  }
+  const { runs, ...others } = await loadAboutTasks(env, agentId, updates)
+  return { ...others, runs: new Map(runs.map((run) => [taskKey(run), run])) }
 }
 
 async function takeAllExits(env: Environment, { agentId, incarnation, exits }: UpdatesCall): Promise<void> {
@@ -72,22 +54,18 @@ async function takeAllExits(env: Environment, { agentId, incarnation, exits }: U
     const some = exits.slice(from, from + EXITS_PER_TRANSACTION)
     from += await transact(env, {
       name: 'take exits',
+      lane: ledgerLane(agentId),
       load: async () => {
-        const [ledger, executors, frameworks] = await Promise.all([
-          env.store.get('ledger', { agentId }),
-          env.store.getMany(
-            'executor',
-            some.map(({ frameworkId, executorId }) => ({ agentId, frameworkId, executorId })),
-          ),
-          loadFrameworks(
-            env,
-            some.map(({ frameworkId }) => frameworkId),
-          ),
-        ])
+        const ids = [...new Set(some.map(({ frameworkId }) => frameworkId))]
+        const { ledger, executor, framework } = await loadTogether(env.store, {
+          ledger: [{ agentId }],
+          executor: some.map(({ frameworkId, executorId }) => ({ agentId, frameworkId, executorId })),
+          framework: ids.map((frameworkId) => ({ frameworkId })),
+        })
         return {
-          ledger,
-          executors: new Map(present(executors).map((one) => [executorKey(one), one])),
-          frameworks,
+          ledger: ledger[0],
+          executors: new Map(present(executor).map((one) => [executorKey(one), one])),
+          frameworks: new Map(present(framework).map((one) => [one.frameworkId, one])),
         }
       },
       decide: ({ ledger, ...loaded }) =>

@@ -37,11 +37,8 @@ export async function turn(env: Environment, turns: Turns): Promise<void> {
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const begunAt = env.clock.now()
     // The lease is asked for on the version read here, so that no other turn lies between the reading and this one.
-    const [read, world, context] = await Promise.all([
-      env.store.get('allocation', {}),
-      readWorld(env, turns.known),
-      contextOf(env),
-    ])
+    const [world, context] = await Promise.all([readWorld(env, turns.known), contextOf(env)])
+    const read = world.allocation
     const work = plan(world, { env, turns, context, recent: read?.recent ?? [] })
     if (work.length === 0) {
       if (read?.holder !== turns.holder) return

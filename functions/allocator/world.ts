@@ -1,16 +1,19 @@
 // Reads what one turn of allocation looks at, in as few round trips as there can be.
 //
-// A turn that finds nothing to do costs, besides the lease: a query of the frameworks, a query per shard of the agent
-// index, and a batch per hundred ledgers. All run at once, because the agents seen last time are asked for ahead; only
-// ledgers of agents that are new to this process take a second step. A list of ids read earlier is no truth: the index
+// A turn that finds nothing to do costs a query of the frameworks, a query per shard of the agent index, and a batch
+// per hundred ledgers, the lease among them. All run at once, because the agents seen last time are asked for ahead;
+// only ledgers of agents that are new to this process take a second step. A list of ids read earlier is no truth: the index
 // is read afresh each time, and ledgers of agents that left it are thrown away.
 import type { AgentView } from '../../master/allocator/allocate.ts'
-import type { AgentEntry, Framework, Ledger } from '../../master/model.ts'
+import type { AgentEntry, Allocation, Framework, Ledger } from '../../master/model.ts'
 import { spread } from '../../protocol/hash.ts'
 import { all } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
+import { loadTogether } from '../load-together.ts'
 
 export interface World {
+  /** The lease, as it was when this was read. */
+  readonly allocation: Allocation | undefined
   /** In random order. */
   readonly agents: readonly AgentView[]
   readonly frameworks: readonly Framework[]
@@ -18,14 +21,10 @@ export interface World {
 
 /** @param known ids of agents seen before, brought up to date here */
 export async function readWorld(env: Environment, known: Set<string>): Promise<World> {
-  const asked = [...known]
-  const [entries, frameworks, ledgers] = await Promise.all([
+  const [entries, frameworks, { ledger: ledgers, allocation }] = await Promise.all([
     indexOf(env),
     all(env.store, 'frameworks', {}),
-    env.store.getMany(
-      'ledger',
-      asked.map((agentId) => ({ agentId })),
-    ),
+    loadTogether(env.store, { allocation: [{}], ledger: [...known].map((agentId) => ({ agentId })) }),
   ])
   // What is removed or gone holds nothing and comes back, if at all, with a fresh entry.
   const present = entries.filter(({ life }) => life !== 'removed' && life !== 'gone')
@@ -46,6 +45,7 @@ export async function readWorld(env: Environment, known: Set<string>): Promise<W
     return ledger === undefined ? [] : [{ ledger, entry }]
   })
   return {
+    allocation: allocation[0],
     agents: shuffled(agents, spread(env.ids.random())),
     frameworks: frameworks.map(({ item }) => item),
   }

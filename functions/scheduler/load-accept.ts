@@ -1,5 +1,6 @@
 // What an ACCEPT, its pieces and the end of its hold read. Rounds of reads, and reads, are counted for each.
 
+import { indexShardOf } from '../../master/agents/register.ts'
 import { type EndHoldLoaded, type PieceLoaded, taskIdsOfPiece } from '../../master/calls/accept-hold.ts'
 import { type AcceptLoaded, agentsOf, tasksOf } from '../../master/calls/accept-offers.ts'
 import { MAX_WORDS_PER_STEP } from '../../master/limits.ts'
@@ -8,11 +9,12 @@ import { idError } from '../../protocol/ids.ts'
 import type { SchedulerCallAccept } from '../../protocol/messages.ts'
 import { all } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
-import { loadLedgers, loadTasks, loadWithTasks } from './loads.ts'
+import { ledgerRefs, loadTasks, loadWithTasks } from './loads.ts'
 
 /**
- * Two rounds. First the framework, the ledger of the one agent, and a read per task id; then the agent's index entry,
- * and, if a task brings an executor, a query of the agent's executors.
+ * One round: the framework, ledger and index entry of the one agent, and the tasks. If a task brings an executor,
+ * a second one: a query of the agent's executors. Where an entry stands follows from the setting its agent was
+ * registered under; if the setting changed since, the entry is read again.
  */
 export async function loadAccept(
   env: Environment,
@@ -20,16 +22,25 @@ export async function loadAccept(
   call: SchedulerCallAccept,
   taskIds: readonly string[] = soundTaskIds(call),
 ): Promise<AcceptLoaded | undefined> {
-  const [loaded, ledgers] = await Promise.all([
-    loadWithTasks(env, frameworkId, taskIds),
-    loadLedgers(env, agentsOf(call)),
-  ])
+  const refs = ledgerRefs(agentsOf(call))
+  const supposed = (agentId: string) => indexShardOf(agentId, env.settings)
+  const loaded = await loadWithTasks(env, frameworkId, taskIds, {
+    ledger: refs,
+    agent: refs.map(({ agentId }) => ({ agentId, shard: supposed(agentId) })),
+  })
   if (loaded === undefined) return undefined
+  const { framework, tasks, others } = loaded
+  const ledgers = present(others.ledger)
+  const isRight = ledgers.every(({ agentId, indexShard }) => indexShard === supposed(agentId))
   const [agents, executors] = await Promise.all([
-    loadEntries(env, ledgers),
-    hasExecutors(call) ? loadExecutors(env, loaded.framework, ledgers) : [],
+    isRight ? present(others.agent) : loadEntries(env, ledgers),
+    hasExecutors(call) ? loadExecutors(env, framework, ledgers) : [],
   ])
-  return { ...loaded, ledgers, agents, executors }
+  return { framework, tasks, ledgers, agents, executors }
+}
+
+function present<T>(list: readonly (T | undefined)[]): T[] {
+  return list.filter((item) => item !== undefined)
 }
 
 /** Ids that are none never become keys; their tasks get TASK_ERROR (C84). */
@@ -40,7 +51,7 @@ function soundTaskIds(call: SchedulerCallAccept): readonly string[] {
 
 async function loadEntries(env: Environment, ledgers: readonly Ledger[]): Promise<AgentEntry[]> {
   const refs = ledgers.map(({ agentId, indexShard }) => ({ agentId, shard: indexShard }))
-  return (await env.store.getMany('agent', refs)).filter((entry) => entry !== undefined)
+  return present(await env.store.getMany('agent', refs))
 }
 
 function hasExecutors(call: SchedulerCallAccept): boolean {

@@ -1,4 +1,4 @@
-// What each call reads. "Round" is reads side by side; a call's time is its rounds.
+// What each call reads. A "round" is one call of the table, whatever it reads; a call's time is its rounds.
 //
 // Ids that are none (of any length, with slashes) never become keys: what they name does not exist.
 import type { AcknowledgeLoaded } from '../../master/calls/acknowledge.ts'
@@ -18,6 +18,7 @@ import type {
   SchedulerCallShutdown,
 } from '../../protocol/messages.ts'
 import type { Environment } from '../environment.ts'
+import { type Asked, type Loaded, loadTogether } from '../load-together.ts'
 
 /** One round, one read. */
 export async function loadFramework(
@@ -29,24 +30,45 @@ export async function loadFramework(
 }
 
 /**
- * One round: the framework, and a read per task. The shard of a task needs the framework's number of shards; the
- * setting is what it was made with, unless the setting changed since: then the tasks are read again.
+ * One round: the framework, its tasks of these ids, and what else is asked. The shard of a task needs the framework's
+ * number of shards; the setting is what it was made with, unless the setting changed since: then the tasks are read
+ * again.
  */
-export async function loadWithTasks(
+export async function loadWithTasks<const A extends Asked = Record<never, never>>(
   env: Environment,
   frameworkId: string,
   taskIds: readonly string[],
-): Promise<{ readonly framework: Framework; readonly tasks: readonly (Task | undefined)[] } | undefined> {
+  others?: A,
+): Promise<
+  | {
+      readonly framework: Framework
+      readonly tasks: readonly (Task | undefined)[]
+      readonly others: Loaded<A>
+    }
+  | undefined
+> {
   if (!isSound(frameworkId)) return undefined
   const ids = [...new Set(taskIds)].filter(isSound)
   const supposed = { frameworkId, shards: env.settings.shardsPerFramework }
-  const [framework, tasks] = await Promise.all([
-    env.store.get('framework', { frameworkId }),
-    loadTasks(env, supposed, ids),
-  ])
+  const loaded = await loadTogether(env.store, {
+    ...(others ?? {}),
+    framework: [{ frameworkId }],
+    task: taskRefs(supposed, ids),
+  })
+  const [framework] = loaded.framework
   if (framework === undefined) return undefined
   const isRight = framework.shards === supposed.shards
-  return { framework, tasks: isRight ? tasks : await loadTasks(env, framework, ids) }
+  const tasks = isRight ? loaded.task : await loadTasks(env, framework, ids)
+  // What was asked of other kinds is in there as well.
+  return { framework, tasks, others: loaded as unknown as Loaded<A> }
+}
+
+function taskRefs(
+  framework: Pick<Framework, 'frameworkId' | 'shards'>,
+  taskIds: readonly string[],
+): readonly { readonly frameworkId: string; readonly taskId: string; readonly shard: number }[] {
+  const { frameworkId } = framework
+  return taskIds.map((taskId) => ({ frameworkId, taskId, shard: shardOf(framework, taskId) }))
 }
 
 /** In the order asked. */
@@ -55,17 +77,19 @@ export async function loadTasks(
   framework: Pick<Framework, 'frameworkId' | 'shards'>,
   taskIds: readonly string[],
 ): Promise<readonly (Task | undefined)[]> {
-  const { frameworkId } = framework
-  if (taskIds.length === 0) return []
-  const refs = taskIds.map((taskId) => ({ frameworkId, taskId, shard: shardOf(framework, taskId) }))
-  return await env.store.getMany('task', refs)
+  return taskIds.length === 0 ? [] : await env.store.getMany('task', taskRefs(framework, taskIds))
 }
 
 /** Those that exist. */
 export async function loadLedgers(env: Environment, agentIds: readonly string[]): Promise<readonly Ledger[]> {
-  const refs = [...new Set(agentIds)].filter(isSound).map((agentId) => ({ agentId }))
+  const refs = ledgerRefs(agentIds)
   if (refs.length === 0) return []
   return (await env.store.getMany('ledger', refs)).filter((ledger) => ledger !== undefined)
+}
+
+/** Each agent once; ids that are none name no agent. */
+export function ledgerRefs(agentIds: readonly string[]): readonly { readonly agentId: string }[] {
+  return [...new Set(agentIds)].filter(isSound).map((agentId) => ({ agentId }))
 }
 
 /** One round: the framework and the ledgers of some of the offers' agents. */
@@ -74,8 +98,10 @@ export async function loadDecline(
   frameworkId: string,
   agentIds: readonly string[],
 ): Promise<DeclineLoaded | undefined> {
-  const [loaded, ledgers] = await Promise.all([loadFramework(env, frameworkId), loadLedgers(env, agentIds)])
-  return loaded === undefined ? undefined : { ...loaded, ledgers }
+  const loaded = await loadWithTasks(env, frameworkId, [], { ledger: ledgerRefs(agentIds) })
+  if (loaded === undefined) return undefined
+  const { framework, others } = loaded
+  return { framework, ledgers: others.ledger.filter((ledger) => ledger !== undefined) }
 }
 
 /** One round: the framework and the task. */
@@ -151,11 +177,8 @@ export async function loadMessage(
   frameworkId: string,
   { agent_id }: SchedulerCallMessage,
 ): Promise<{ readonly framework: Framework; readonly ledger: Ledger | undefined } | undefined> {
-  const [loaded, [ledger]] = await Promise.all([
-    loadFramework(env, frameworkId),
-    loadLedgers(env, [agent_id.value]),
-  ])
-  return loaded === undefined ? undefined : { ...loaded, ledger }
+  const loaded = await loadWithTasks(env, frameworkId, [], { ledger: ledgerRefs([agent_id.value]) })
+  return loaded && { framework: loaded.framework, ledger: loaded.others.ledger[0] }
 }
 
 /** One round: framework, ledger, executor, and the task that may be a command task's executor. */
@@ -170,15 +193,14 @@ export async function loadShutdown(
     const loaded = await loadFramework(env, frameworkId)
     return loaded === undefined ? undefined : { ...loaded, ledger: undefined, executor: undefined }
   }
-  const [loaded, [ledger, executor, run]] = await Promise.all([
-    loadFramework(env, frameworkId),
-    env.store.load([
-      { kind: 'ledger', ref: { agentId } },
-      { kind: 'executor', ref: { agentId, frameworkId, executorId } },
-      { kind: 'run', ref: { agentId, frameworkId, taskId: executorId } },
-    ]),
-  ])
-  return loaded === undefined ? undefined : { ...loaded, ledger, executor, run }
+  const loaded = await loadWithTasks(env, frameworkId, [], {
+    ledger: [{ agentId }],
+    executor: [{ agentId, frameworkId, executorId }],
+    run: [{ agentId, frameworkId, taskId: executorId }],
+  })
+  if (loaded === undefined) return undefined
+  const { ledger, executor, run } = loaded.others
+  return { framework: loaded.framework, ledger: ledger[0], executor: executor[0], run: run[0] }
 }
 
 function isSound(id: string): boolean {

@@ -14,6 +14,7 @@ import type { SchedulerEvent } from '../../protocol/messages.ts'
 import { all, StoreUnavailable } from '../../store/store.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
+import { loadTogether } from '../load-together.ts'
 import { frameworkBell } from '../tell.ts'
 import { keepLease, type LeaseKeeper } from './lease.ts'
 import { presentOffer } from './present.ts'
@@ -118,20 +119,26 @@ async function lookSafely(reading: Reading): Promise<Outcome> {
   }
 }
 
-/** One look: three reads side by side, then what is new is said, then what was said is removed. */
+/** One look: two reads side by side, then what is new is said, then what was said is removed. */
 async function look(reading: Reading): Promise<Outcome> {
   const { env, session } = reading
   const { frameworkId, epoch } = session
-  const [mail, [gate, lease, lossHead], called, now] = await Promise.all([
+  const [mail, standing, now] = await Promise.all([
     listMail(env, session),
-    env.store.load([
-      { kind: 'gate', ref: { frameworkId, index: 0 } },
-      { kind: 'lease', ref: { frameworkId } },
-      { kind: 'lossHead', ref: {} },
-    ]),
-    reading.wordsWait ? env.store.get('called', { frameworkId }) : undefined,
+    loadTogether(env.store, {
+      gate: [{ frameworkId, index: 0 }],
+      lease: [{ frameworkId }],
+      lossHead: [{}],
+      called: reading.wordsWait ? [{ frameworkId }] : [],
+    }),
     clusterTime(env),
   ])
+  const [gate, lease, lossHead, called] = [
+    standing.gate[0],
+    standing.lease[0],
+    standing.lossHead[0],
+    standing.called[0],
+  ]
   const isOurs = gate?.epoch === epoch && !gate.removed && lease?.holder === reading.keeper.holder
   if (!isOurs) return { end: await endOf(env, session) }
 
