@@ -19,6 +19,15 @@ export interface ActingOptions {
   readonly act: (action: Exclude<Action, { action: 'timer' | 'cancel' }>) => void
   /** The disk refused, or a decision has a bug. */
   readonly onFailure: (error: unknown) => void
+  /** Runs an action when all that waits has been taken in; `setImmediate` when absent. */
+  readonly soon?: ((action: () => void) => void) | undefined
+  /** Where ids come from; random ones when absent. */
+  readonly ids?: Pick<Turn, 'newUuid' | 'newContainerId'> | undefined
+}
+
+const RANDOM_IDS: Pick<Turn, 'newUuid' | 'newContainerId'> = {
+  newUuid: () => randomBytes(16).toString('base64'),
+  newContainerId: () => randomUUID(),
 }
 
 export interface Acting {
@@ -30,7 +39,7 @@ export interface Acting {
 }
 
 export function startActing(options: ActingOptions): Acting {
-  const { clock, state } = options
+  const { clock, state, soon = setImmediate, ids = RANDOM_IDS } = options
   const timers = new Map<string, () => void>()
   let saves: Save[] = []
   let actions: Action[] = []
@@ -52,7 +61,7 @@ export function startActing(options: ActingOptions): Acting {
       waiting.push(resolve)
       if (scheduled) return
       scheduled = true
-      setImmediate(flush)
+      soon(flush)
     })
   }
 
@@ -106,8 +115,7 @@ export function startActing(options: ActingOptions): Acting {
     return {
       state,
       now: clock.now(),
-      newUuid: () => randomBytes(16).toString('base64'),
-      newContainerId: () => randomUUID(),
+      ...ids,
       ip: options.ip,
       agentInfo: options.agentInfo,
       save: (save) => saves.push(save),

@@ -10,6 +10,8 @@ export interface Environment {
   /** This function's own clock; deadlines are made with `clusterTime` instead. */
   readonly clock: Clock
   readonly ids: Ids
+  /** In [0, 1), for jitter; `Math.random` when absent. */
+  readonly random?: (() => number) | undefined
   readonly settings: Settings
   readonly log: Log
   readonly bells: Bells

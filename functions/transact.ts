@@ -59,7 +59,7 @@ async function attempts<Loaded, Answer>(
       items: result.failed.map((change) => change.kind),
     })
     // Jitter keeps two writers of one ledger from meeting again at once.
-    if (attempt > 1) await sleep(env.clock, Math.random() * 5 * 2 ** Math.min(attempt, 6))
+    if (attempt > 1) await sleep(env.clock, (env.random ?? Math.random)() * 5 * 2 ** Math.min(attempt, 6))
   }
   throw new TooContended(work.name, MAX_COMMIT_ATTEMPTS)
 }
