@@ -1,0 +1,593 @@
+// Looks from outside at every commit, every message and every container, and says which invariant does not hold.
+import { unsound } from '../../master/accounting.ts'
+import type { Change } from '../../master/decision.ts'
+import type { Executor, Framework, Ledger, Resources, Run, Task } from '../../master/model.ts'
+import type { Settings } from '../../master/settings.ts'
+import type { SchedulerCall, SchedulerEvent, TaskState } from '../../protocol/messages.ts'
+import { add, contains, unallocate } from '../../protocol/resources.ts'
+import type { CommitResult, Store } from '../../store/store.ts'
+import type { FrameworkObserver, Session, SimFramework } from './framework.ts'
+import type { Machine, MachineObserver } from './machine.ts'
+import { type Story, Violation } from './story.ts'
+import type { VirtualTime } from './virtual-time.ts'
+import type { Weather } from './weather.ts'
+
+const ENDS: ReadonlySet<TaskState> = new Set<TaskState>([
+  'TASK_FINISHED',
+  'TASK_FAILED',
+  'TASK_KILLED',
+  'TASK_ERROR',
+  'TASK_LOST',
+  'TASK_DROPPED',
+  'TASK_GONE',
+  'TASK_GONE_BY_OPERATOR',
+])
+const RANK: Partial<Record<TaskState, number>> = {
+  TASK_STAGING: 0,
+  TASK_STARTING: 1,
+  TASK_RUNNING: 2,
+  TASK_KILLING: 3,
+}
+
+interface Custody {
+  readonly task: string
+  readonly number: number
+  at: number
+  isSaid: boolean
+  isAcknowledged: boolean
+}
+
+interface Refused {
+  readonly frameworkId: string
+  readonly agentId: string
+  readonly resources: Resources
+  readonly until: number
+}
+
+interface Asked {
+  readonly session: Session
+  readonly framework: SimFramework
+  readonly at: number
+  readonly left: Set<string>
+}
+
+export class Checker implements FrameworkObserver, MachineObserver {
+  readonly #time: VirtualTime
+  readonly #story: Story
+  readonly #weather: Weather
+  readonly #settings: Settings
+  readonly ledgers = new Map<string, Ledger>()
+  readonly runs = new Map<string, Map<string, Run>>()
+  readonly #executors = new Map<string, Map<string, Executor>>()
+  readonly tasks = new Map<string, Task>()
+  readonly frameworks = new Map<string, Framework>()
+  readonly #custody = new Map<string, Custody>()
+  readonly #usedOffers = new Set<string>()
+  readonly #saidOffers = new Set<string>()
+  /** By offer: what was offered, for declines. */
+  readonly #offered = new Map<string, { agentId: string; frameworkId: string; resources: Resources }>()
+  #refused: Refused[] = []
+  readonly #newestSession = new Map<string, { number: number; at: number }>()
+  readonly #sentAt = new Map<SchedulerCall, number>()
+  readonly #starts = new Map<string, number>()
+  readonly #lastBeat = new Map<string, number>()
+  readonly #markedAt: { readonly at: number; readonly agentId: string }[] = []
+  readonly #tornDown = new Set<string>()
+  readonly #seen = new Map<string, SimFramework>()
+  #asked: Asked[] = []
+  #tokens = new Set<string>()
+  first: Violation | undefined
+  commits = 0
+  updatesHeard = 0
+  marked = 0
+  removedFrameworks = 0
+
+  constructor(parts: { time: VirtualTime; story: Story; weather: Weather; settings: Settings }) {
+    this.#time = parts.time
+    this.#story = parts.story
+    this.#weather = parts.weather
+    this.#settings = parts.settings
+  }
+
+  /** The first violation is kept; what follows from it is of no interest. */
+  violated(invariant: string, text: string, ...about: readonly string[]): void {
+    this.first ??= new Violation(invariant, text, about)
+  }
+
+  /** The store below all faults, with every commit looked at. */
+  observed(store: Store): Store {
+    return {
+      ...store,
+      commit: async (changes, token): Promise<CommitResult> => {
+        const result = await store.commit(changes, token)
+        if (result.kind !== 'committed' || this.#tokens.has(token)) return result
+        this.#tokens.add(token)
+        if (this.#tokens.size > 20_000) this.#tokens = new Set([...this.#tokens].slice(10_000))
+        this.#committed(changes)
+        return result
+      },
+    }
+  }
+
+  #committed(changes: readonly Change[]): void {
+    this.commits += 1
+    const agents = new Set<string>()
+    for (const change of changes) {
+      if (change.do === 'check') continue
+      switch (change.kind) {
+        case 'ledger':
+          agents.add(change.item.agentId)
+          if (change.do === 'put') this.#onLedger(change.item)
+          else this.ledgers.delete(change.item.agentId)
+          break
+        case 'run': {
+          agents.add(change.item.agentId)
+          const of = ensure(this.runs, change.item.agentId)
+          const key = `${change.item.frameworkId}/${change.item.taskId}`
+          if (change.do === 'put') of.set(key, change.item)
+          else of.delete(key)
+          break
+        }
+        case 'executor': {
+          agents.add(change.item.agentId)
+          const of = ensure(this.#executors, change.item.agentId)
+          const key = `${change.item.frameworkId}/${change.item.executorId}`
+          if (change.do === 'put') of.set(key, change.item)
+          else of.delete(key)
+          break
+        }
+        case 'task': {
+          const key = `${change.item.frameworkId}/${change.item.taskId}`
+          if (change.do === 'put') this.#onTask(key, change.item)
+          else {
+            this.#onTaskRemoved(key)
+            this.tasks.delete(key)
+          }
+          break
+        }
+        case 'framework':
+          if (change.do === 'put') this.#onFramework(change.item)
+          else this.frameworks.delete(change.item.frameworkId)
+          break
+        default:
+          break
+      }
+    }
+    for (const agentId of agents) this.#checkSums(agentId)
+  }
+
+  #onLedger(ledger: Ledger): void {
+    const { agentId } = ledger
+    const before = this.ledgers.get(agentId)
+    this.ledgers.set(agentId, ledger)
+    const problem = unsound(ledger)
+    if (problem !== undefined) this.violated('S1', problem, agentId)
+    for (const [offerId, offer] of Object.entries(ledger.offers)) {
+      if (before?.offers[offerId] !== undefined) continue
+      if (this.#usedOffers.has(offerId))
+        this.violated('S2', `offer ${offerId} is back after it was used`, agentId, offerId)
+      this.#offered.set(offerId, { agentId, frameworkId: offer.frameworkId, resources: offer.resources })
+      this.#checkRefused(agentId, offer.frameworkId, offer.resources, offerId)
+    }
+    for (const offerId of Object.keys(before?.offers ?? {}))
+      if (ledger.offers[offerId] === undefined) this.#usedOffers.add(offerId)
+    if (before === undefined) return
+    if (before.life === 'gone' && ledger.life !== 'gone')
+      this.violated('S14', `${agentId} is back from the dead as ${ledger.life}`, agentId)
+    for (const number of ['incarnation', 'generation', 'lossNumber'] as const) {
+      const isNewIncarnation = number === 'generation' && ledger.incarnation > before.incarnation
+      if (ledger[number] < before[number] && !isNewIncarnation)
+        this.violated(
+          'S8',
+          `${number} of ${agentId} falls from ${before[number]} to ${ledger[number]}`,
+          agentId,
+        )
+    }
+    if (before.life !== 'unreachable' && ledger.life === 'unreachable') this.#onMarked(agentId)
+    if (before.life !== ledger.life)
+      this.#story.tell(`ledger of ${agentId}: ${before.life} → ${ledger.life}`, agentId)
+  }
+
+  /** S15, F1: nobody is marked before its timeout, nobody for an outage of ours, and never too many at once. */
+  #onMarked(agentId: string): void {
+    const now = this.#time.now()
+    this.marked += 1
+    const { timeoutMs, tickMs } = this.#settings.profile
+    const silentFor = now - (this.#lastBeat.get(agentId) ?? 0)
+    if (silentFor < timeoutMs)
+      this.violated(
+        'S15',
+        `${agentId} is marked unreachable ${Math.round(silentFor)} ms after its last beat (F1)`,
+        agentId,
+      )
+    const heardFor = now - this.#weather.lastOutageEnd
+    if (heardFor < timeoutMs - tickMs)
+      this.violated(
+        'S15',
+        `${agentId} is marked ${Math.round(heardFor)} ms after an outage of ours (F21)`,
+        agentId,
+      )
+    this.#markedAt.push({ at: now, agentId })
+    const recent = this.#markedAt.filter(({ at }) => at > now - tickMs * 0.8).length
+    const reachable = [...this.ledgers.values()].filter(
+      ({ life }) => life === 'active' || life === 'returning',
+    ).length
+    const limit = Math.max(2, Math.floor((reachable + recent) * 0.2), this.#settings.removalsPerMinute)
+    if (recent > limit)
+      this.violated('S15', `${recent} agents are marked in one pass, of ${reachable + recent}`, agentId)
+  }
+
+  /** S18: what is charged in the ledger is what stands in the items of its tasks and executors. */
+  #checkSums(agentId: string): void {
+    const ledger = this.ledgers.get(agentId)
+    if (ledger === undefined || ledger.life !== 'active' || ledger.openWork !== undefined) return
+    const charged = [
+      ...(this.runs.get(agentId)?.values() ?? []),
+      ...(this.#executors.get(agentId)?.values() ?? []),
+    ]
+    const ofItems = add(...charged.map((item) => unallocate(item.charged)))
+    const ofLedger = add(
+      ...Object.values(ledger.sums).flatMap((roles) => Object.values(roles).map(unallocate)),
+    )
+    if (!contains(ofItems, ofLedger) || !contains(ofLedger, ofItems))
+      this.violated(
+        'S18',
+        `${agentId} charges ${amounts(ofLedger)} but its tasks have ${amounts(ofItems)}`,
+        agentId,
+      )
+  }
+
+  #onTask(key: string, task: Task): void {
+    const before = this.tasks.get(key)
+    this.tasks.set(key, task)
+    const state = task.mesos.state
+    if (before !== undefined) this.#checkTransition(key, before, task)
+    if (before?.mesos.state !== state || before?.standing !== task.standing)
+      this.#story.tell(
+        `task ${key}: ${before?.mesos.state ?? 'new'} → ${state} (${task.standing})`,
+        key,
+        task.agentId,
+      )
+    let last = before?.lastUpdate ?? 0
+    for (const update of task.custody) {
+      const known = this.#custody.get(update.uuid)
+      if (known === undefined) {
+        if (update.number !== last + 1)
+          this.violated('S5', `${key}: update ${update.number} is taken after ${last}`, key)
+        this.#custody.set(update.uuid, {
+          task: key,
+          number: update.number,
+          at: this.#time.now(),
+          isSaid: false,
+          isAcknowledged: false,
+        })
+      }
+      last = Math.max(last, update.number)
+    }
+    const stays = new Set(task.custody.map(({ uuid }) => uuid))
+    for (const { uuid } of before?.custody ?? []) if (!stays.has(uuid)) this.#dropped(key, uuid)
+  }
+
+  #onTaskRemoved(key: string): void {
+    for (const { uuid } of this.tasks.get(key)?.custody ?? []) this.#dropped(key, uuid)
+  }
+
+  #dropped(key: string, uuid: string): void {
+    const custody = this.#custody.get(uuid)
+    if (custody === undefined || custody.isAcknowledged) return
+    const framework = this.frameworks.get(key.slice(0, key.indexOf('/')))
+    if (framework === undefined || framework.state === 'removed') return
+    this.violated('S5', `${key}: update ${custody.number} leaves custody without an acknowledgement`, key)
+  }
+
+  #checkTransition(key: string, before: Task, task: Task): void {
+    const [was, is] = [before.mesos.state ?? 'TASK_STAGING', task.mesos.state ?? 'TASK_STAGING']
+    if (before.standing === 'finished' && task.standing !== 'finished')
+      this.violated('S4', `${key} was finished and is ${task.standing}`, key)
+    if (was === is) return
+    if (ENDS.has(was) && before.standing !== 'lost')
+      this.violated('S4', `${key} moves from ${was} to ${is}`, key)
+    const [from, to] = [RANK[was], RANK[is]]
+    if (from !== undefined && to !== undefined && to < from)
+      this.violated('S4', `${key} moves back from ${was} to ${is}`, key)
+    if (task.lastUpdate < before.lastUpdate) this.violated('S5', `${key}: numbers of updates fall`, key)
+  }
+
+  #onFramework(framework: Framework): void {
+    const { frameworkId } = framework
+    const before = this.frameworks.get(frameworkId)
+    this.frameworks.set(frameworkId, framework)
+    if (before !== undefined && framework.epoch < before.epoch)
+      this.violated('S8', `the epoch of ${frameworkId} falls`, frameworkId)
+    if (before?.state !== framework.state)
+      this.#story.tell(
+        `framework ${frameworkId}: ${before?.state ?? 'new'} → ${framework.state}`,
+        frameworkId,
+      )
+    if (before?.state === 'removed' && framework.state !== 'removed')
+      this.violated('S17', `${frameworkId} is back after its removal (F50)`, frameworkId)
+    if (before === undefined || before.state === 'removed' || framework.state !== 'removed') return
+    this.removedFrameworks += 1
+    if (this.#tornDown.has(frameworkId)) return
+    const own = this.#seen.get(frameworkId)
+    const awayFor = this.#time.now() - (own?.lastConnectedAt ?? 0)
+    const timeoutMs = (framework.info.failover_timeout ?? 0) * 1000
+    if (own !== undefined && awayFor < timeoutMs - 2_000)
+      this.violated(
+        'S17',
+        `${frameworkId} is removed ${Math.round(awayFor / 1000)} s after it was heard, timeout ${timeoutMs / 1000} s`,
+        frameworkId,
+      )
+  }
+
+  // What frameworks do and hear.
+
+  subscribed(framework: SimFramework, session: Session): void {
+    this.#seen.set(session.frameworkId, framework)
+    this.#newestSession.set(session.frameworkId, { number: session.number, at: this.#time.now() })
+    this.#refused = this.#refused.filter(({ frameworkId }) => frameworkId !== session.frameworkId)
+  }
+
+  heard(framework: SimFramework, session: Session, event: SchedulerEvent): void {
+    const newest = this.#newestSession.get(session.frameworkId)
+    const isOld = newest !== undefined && newest.number > session.number
+    if (event.type === 'OFFERS') {
+      for (const { id } of event.offers?.offers ?? []) {
+        if (this.#saidOffers.has(id.value))
+          this.violated('S2', `offer ${id.value} is said twice`, session.frameworkId, id.value)
+        this.#saidOffers.add(id.value)
+      }
+    }
+    // What a sleeping host had read before the takeover may still come out; after two minutes nothing may.
+    if (isOld && event.type === 'OFFERS' && this.#time.now() - newest.at > 120_000)
+      this.violated(
+        'S19',
+        `${framework.name} hears offers in session ${session.number}, the newest is ${newest.number}`,
+        session.frameworkId,
+      )
+    const status = event.type === 'UPDATE' ? event.update?.status : undefined
+    if (status === undefined) return
+    this.updatesHeard += 1
+    for (const asked of this.#asked) if (asked.session === session) asked.left.delete(status.task_id.value)
+    if (status.uuid === undefined) return
+    const custody = this.#custody.get(status.uuid)
+    const key = `${session.frameworkId}/${status.task_id.value}`
+    if (custody === undefined) {
+      this.violated('S5', `${key}: an update is said that was never taken`, key)
+      return
+    }
+    custody.isSaid = true
+    for (const other of this.#custodyOf(key))
+      if (other.number < custody.number && !other.isAcknowledged)
+        this.violated(
+          'S5',
+          `${key}: update ${custody.number} is said while ${other.number} is not acknowledged`,
+          key,
+        )
+  }
+
+  *#custodyOf(key: string): Iterable<Custody> {
+    const task = this.tasks.get(key)
+    for (const { uuid } of task?.custody ?? []) {
+      const custody = this.#custody.get(uuid)
+      if (custody !== undefined) yield custody
+    }
+  }
+
+  acknowledging(_frameworkId: string, _taskId: string, uuid: string): void {
+    const custody = this.#custody.get(uuid)
+    if (custody !== undefined) custody.isAcknowledged = true
+  }
+
+  sent(_framework: SimFramework, _session: Session, call: SchedulerCall): void {
+    this.#sentAt.set(call, this.#time.now())
+  }
+
+  answered(framework: SimFramework, session: Session, call: SchedulerCall, status: number): void {
+    const sentAt = this.#sentAt.get(call) ?? 0
+    this.#sentAt.delete(call)
+    const newest = this.#newestSession.get(session.frameworkId)
+    if (status !== 202) return
+    if (newest !== undefined && newest.number > session.number && sentAt > newest.at)
+      this.violated(
+        'S19',
+        `${call.type} of session ${session.number} of ${framework.name} is accepted, the newest is ${newest.number}`,
+        session.frameworkId,
+      )
+    if (call.type === 'DECLINE') this.#onDeclined(session.frameworkId, call)
+  }
+
+  #onDeclined(frameworkId: string, call: SchedulerCall): void {
+    const seconds = call.decline?.filters?.refuse_seconds ?? 5
+    const { tickMs } = this.#settings.profile
+    for (const { value } of call.decline?.offer_ids ?? []) {
+      const offered = this.#offered.get(value)
+      const ledger = offered === undefined ? undefined : this.ledgers.get(offered.agentId)
+      // Only what the ledger took down: an offer that was over by then refuses nothing.
+      const isTaken = ledger?.refusals.some((refusal) => refusal.frameworkId === frameworkId)
+      if (offered === undefined || isTaken !== true) continue
+      const until = this.#time.now() + seconds * 1000 - 2 * tickMs - 3_000
+      this.#refused.push({ ...offered, frameworkId, until })
+    }
+  }
+
+  #checkRefused(agentId: string, frameworkId: string, resources: Resources, offerId: string): void {
+    const now = this.#time.now()
+    this.#refused = this.#refused.filter(({ until }) => until > now)
+    for (const refused of this.#refused) {
+      if (refused.agentId !== agentId || refused.frameworkId !== frameworkId) continue
+      if (contains(unallocate(refused.resources), unallocate(resources)))
+        this.violated(
+          'S13',
+          `${agentId} is offered to ${frameworkId} again within its refusal`,
+          agentId,
+          frameworkId,
+          offerId,
+        )
+    }
+  }
+
+  torndown(frameworkId: string): void {
+    this.#tornDown.add(frameworkId)
+  }
+
+  reconciling(framework: SimFramework, session: Session, taskIds: readonly string[]): void {
+    this.#asked.push({ framework, session, at: this.#time.now(), left: new Set(taskIds) })
+  }
+
+  // What agents do.
+
+  started(machine: Machine, task: string): void {
+    const count = (this.#starts.get(task) ?? 0) + 1
+    this.#starts.set(task, count)
+    if (count > 1) this.violated('S3', `${task} is started ${count} times, now on ${machine.name}`, task)
+  }
+
+  beat(agentId: string): void {
+    this.#lastBeat.set(agentId, this.#time.now())
+  }
+
+  /** Each few hundred steps: what must be answered within a bound while nothing is wrong. */
+  often(quietSince: number | undefined): void {
+    const now = this.#time.now()
+    const late = this.#asked.filter(({ at }) => now - at > 60_000)
+    this.#asked = this.#asked.filter(({ at }) => now - at <= 60_000)
+    for (const { session, framework, left, at } of late) {
+      const wasQuiet = quietSince !== undefined && at > quietSince + 60_000
+      if (wasQuiet && session.isOpen && framework.session === session && left.size > 0)
+        this.violated(
+          'L4',
+          `${framework.name} asked about ${[...left].join(' ')} and hears nothing`,
+          session.frameworkId,
+          ...[...left].map((id) => `${session.frameworkId}/${id}`),
+        )
+    }
+  }
+
+  /** At the end of a long quiet time: the three views agree, nothing leaks, nothing is left open. */
+  atTheEnd(frameworks: readonly SimFramework[], machines: readonly Machine[]): void {
+    const live = [...this.tasks].filter(([, task]) => task.standing !== 'finished' && !isOver(task))
+    const running = new Map<string, Machine[]>()
+    for (const machine of machines)
+      for (const task of machine.running()) running.set(task, [...(running.get(task) ?? []), machine])
+    for (const [key, where] of running) {
+      const task = this.tasks.get(key)
+      if (where.length > 1)
+        this.violated('S3', `${key} runs on ${where.map(({ name }) => name).join(' and ')}`, key)
+      if (task === undefined || task.standing === 'finished' || isOver(task))
+        this.violated(
+          'F61',
+          `${key} runs on ${where[0]?.name} but the control plane has ${task?.mesos.state ?? 'nothing'}`,
+          key,
+        )
+    }
+    for (const [key, task] of live) {
+      if (task.standing === 'lost') {
+        const ledger = this.ledgers.get(task.agentId)
+        if (ledger?.life === 'active')
+          this.violated('L1', `${key} is lost but its agent is back`, key, task.agentId)
+        continue
+      }
+      if (!running.has(key))
+        this.violated(
+          'L1',
+          `${key} is ${task.mesos.state} in the control plane and runs nowhere`,
+          key,
+          task.agentId,
+        )
+      else if (task.mesos.state !== 'TASK_RUNNING')
+        this.violated('L1', `${key} runs but is ${task.mesos.state}`, key, task.agentId)
+    }
+    for (const [key, task] of this.tasks)
+      if (task.custody.length > 0) {
+        const framework = frameworks.find(({ frameworkId }) => frameworkId === task.frameworkId)
+        if (framework !== undefined)
+          this.violated(
+            'S5',
+            `${key} still has ${task.custody.length} updates nobody acknowledged, head ${task.custody[0]?.status.state}`,
+            key,
+            task.agentId,
+          )
+      }
+    for (const framework of frameworks) this.#compare(framework)
+    for (const ledger of this.ledgers.values()) {
+      if (ledger.openWork !== undefined || ledger.life === 'returning')
+        this.violated('L1', `work is left open on ${ledger.agentId}`, ledger.agentId)
+      if (Object.keys(ledger.holds).length > 0)
+        this.violated('S18', `a hold is left on ${ledger.agentId}`, ledger.agentId)
+      this.#checkSums(ledger.agentId)
+    }
+    for (const machine of machines) this.#compareAgent(machine)
+  }
+
+  #compareAgent(machine: Machine): void {
+    const { state, agentId } = machine
+    if (state === undefined || agentId === undefined) return
+    const ledger = this.ledgers.get(agentId)
+    if (ledger?.life !== 'active') {
+      this.violated('L1', `${machine.name} runs but ${agentId} is ${ledger?.life}`, agentId, machine.name)
+      return
+    }
+    const wanted = new Set(this.runs.get(agentId)?.keys() ?? [])
+    for (const key of state.tasks.keys())
+      if (!wanted.has(key))
+        this.violated('F61', `${machine.name} has ${key} on record, its list does not`, key, agentId)
+    for (const key of wanted)
+      if (!state.tasks.has(key))
+        this.violated('F61', `${key} is wanted on ${machine.name} and not on record`, key, agentId)
+  }
+
+  #compare(framework: SimFramework): void {
+    const { frameworkId } = framework
+    if (frameworkId === undefined || framework.session === undefined) {
+      this.violated('L1', `${framework.name} is not subscribed at the end`, framework.name)
+      return
+    }
+    const own = framework.live()
+    for (const { taskId, state, killedAt } of own) {
+      const key = `${frameworkId}/${taskId}`
+      const task = this.tasks.get(key)
+      if (task === undefined || task.standing === 'finished' || (isOver(task) && task.custody.length === 0))
+        this.violated(
+          'F61',
+          `${framework.name} believes ${taskId} is ${state}, the control plane has ${task?.mesos.state ?? 'nothing'} (${task?.standing ?? '-'})`,
+          key,
+        )
+      else if (task.standing === 'live' && killedAt !== undefined)
+        this.violated(
+          'L3',
+          `${taskId} of ${framework.name} was to be killed and is ${state}`,
+          key,
+          task.agentId,
+        )
+    }
+    const known = new Set(own.map(({ taskId }) => taskId))
+    for (const [key, task] of this.tasks) {
+      if (task.frameworkId !== frameworkId || task.standing !== 'live' || isOver(task)) continue
+      if (!known.has(task.taskId))
+        this.violated('F61', `${key} is ${task.mesos.state} and ${framework.name} believes it over`, key)
+    }
+    if (own.length < framework.options.wanted)
+      this.violated(
+        'L2',
+        `${framework.name} has ${own.length} of ${framework.options.wanted} tasks at the end`,
+        framework.name,
+        frameworkId,
+      )
+  }
+}
+
+function isOver(task: Task): boolean {
+  const { state } = task.mesos
+  return state !== undefined && ENDS.has(state)
+}
+
+function ensure<T>(map: Map<string, Map<string, T>>, key: string): Map<string, T> {
+  const found = map.get(key) ?? new Map<string, T>()
+  map.set(key, found)
+  return found
+}
+
+function amounts(resources: Resources): string {
+  return resources.map(({ name, scalar }) => `${name}:${scalar?.value ?? '…'}`).join(';') || 'nothing'
+}

@@ -1,0 +1,434 @@
+// A framework with restart logic: keeps N tasks, acknowledges, reconciles, kills, dies and comes back, takes over.
+import { CLOSED_BY_PEER, isStream } from '../../functions/http/types.ts'
+import { decodeMessage, encodeMessage } from '../../protocol/codec.ts'
+import type {
+  FrameworkInfo,
+  Offer,
+  SchedulerCall,
+  SchedulerEvent,
+  TaskInfo,
+  TaskState,
+  TaskStatus,
+} from '../../protocol/messages.ts'
+import { RecordDecoder } from '../../protocol/recordio.ts'
+import { type Network, post } from './network.ts'
+import type { Story } from './story.ts'
+
+const TYPE = 'application/json' as const
+const SILENT_MS = 75_000
+const ENDED: ReadonlySet<TaskState> = new Set<TaskState>([
+  'TASK_FINISHED',
+  'TASK_FAILED',
+  'TASK_KILLED',
+  'TASK_ERROR',
+  'TASK_DROPPED',
+  'TASK_GONE',
+  'TASK_GONE_BY_OPERATOR',
+])
+
+/** Words after which a task may still be heard of alive (F9). */
+const DOUBTFUL = new Set(['TASK_LOST', 'TASK_UNKNOWN'])
+
+export interface OwnTask {
+  readonly taskId: string
+  readonly agentId: string
+  state: TaskState | 'wanted'
+  /** Whether its end was said with a uuid; others may be followed by a return (F9). */
+  isOver: boolean
+  killedAt?: number | undefined
+}
+
+export interface FrameworkObserver {
+  subscribed(framework: SimFramework, session: Session): void
+  heard(framework: SimFramework, session: Session, event: SchedulerEvent): void
+  acknowledging(frameworkId: string, taskId: string, uuid: string): void
+  answered(framework: SimFramework, session: Session, call: SchedulerCall, status: number): void
+  sent(framework: SimFramework, session: Session, call: SchedulerCall): void
+  torndown(frameworkId: string): void
+  reconciling(framework: SimFramework, session: Session, taskIds: readonly string[]): void
+}
+
+export interface Session {
+  readonly number: number
+  readonly frameworkId: string
+  readonly streamId: string
+  readonly closing: AbortController
+  isOpen: boolean
+}
+
+export interface FrameworkOptions {
+  readonly name: string
+  readonly network: Network
+  readonly story: Story
+  readonly observer: FrameworkObserver
+  readonly wanted: number
+  readonly info: FrameworkInfo
+  readonly cpusPerTask: number
+  /** Nothing new is begun after this (ms since 1970). */
+  readonly stillFrom: number
+}
+
+export class SimFramework {
+  readonly options: FrameworkOptions
+  frameworkId: string | undefined
+  readonly tasks = new Map<string, OwnTask>()
+  session: Session | undefined
+  lastConnectedAt = 0
+  #sessions = 0
+  #taskNumber = 0
+  #generation = 0
+  isSilent = false
+  isDown = false
+  isRemoved = false
+  #connecting = false
+
+  constructor(options: FrameworkOptions) {
+    this.options = options
+  }
+
+  get name(): string {
+    return this.options.name
+  }
+
+  #now(): number {
+    return this.options.network.time.now()
+  }
+
+  live(): OwnTask[] {
+    return [...this.tasks.values()].filter(({ isOver }) => !isOver)
+  }
+
+  /** The process dies: its socket closes, or its host is gone without a word. Its own database keeps the tasks. */
+  die(isSeen: boolean): void {
+    this.isDown = true
+    const { session } = this
+    if (session === undefined) return
+    session.isOpen = false
+    this.session = undefined
+    const { time, chance } = this.options.network
+    time.after(isSeen ? 5 : chance.between(20_000, 120_000), () => session.closing.abort(CLOSED_BY_PEER))
+  }
+
+  rise(): void {
+    this.isDown = false
+    void this.connect()
+  }
+
+  /** Another instance of the same framework subscribes while this one still listens. */
+  takeOver(): void {
+    void this.connect(true)
+  }
+
+  async connect(isTakeover = false): Promise<void> {
+    if (this.#connecting || this.isDown || (this.session !== undefined && !isTakeover)) return
+    this.#connecting = true
+    const { network, story } = this.options
+    const { chance, time } = network
+    let wait = 500
+    while (!this.isDown) {
+      try {
+        await this.#subscribe()
+        break
+      } catch (error) {
+        story.tell(`${this.name} cannot subscribe: ${String(error)}`, this.name, this.frameworkId)
+        await new Promise<void>((resolve) => time.after(wait * chance.between(0.5, 1.5), resolve))
+        wait = Math.min(wait * 2, 15_000)
+      }
+    }
+    this.#connecting = false
+  }
+
+  async #subscribe(): Promise<void> {
+    const { network, info, story } = this.options
+    const id = this.frameworkId === undefined ? undefined : { value: this.frameworkId }
+    const call: SchedulerCall = {
+      type: 'SUBSCRIBE',
+      ...(id === undefined ? {} : { framework_id: id }),
+      subscribe: { framework_info: { ...info, ...(id === undefined ? {} : { id }) } },
+    }
+    const answer = await this.#post(call)
+    if (answer.status !== 200 || !isStream(answer.body)) throw new Error(`status ${answer.status}`)
+    const session: Session = {
+      number: ++this.#sessions,
+      frameworkId: this.frameworkId ?? '',
+      streamId: answer.headers['mesos-stream-id'] ?? '',
+      closing: new AbortController(),
+      isOpen: true,
+    }
+    const decoder = new RecordDecoder()
+    let lastHeard = this.#now()
+    let order = Promise.resolve()
+    const over = () => this.#streamEnded(session)
+    const write = async (record: Uint8Array): Promise<boolean> => {
+      if (session.closing.signal.aborted) return false
+      for (const one of decoder.push(record)) {
+        const decoded = decodeMessage('mesos.v1.scheduler.Event', TYPE, one)
+        if (!decoded.ok) throw new Error(decoded.error)
+        order = order.then(
+          () =>
+            new Promise<void>((resolve) => {
+              network.time.after(network.chance.between(1, 30), () => {
+                lastHeard = this.#now()
+                if (session.isOpen) this.#hear(session, decoded.message)
+                resolve()
+              })
+            }),
+        )
+      }
+      await new Promise<void>((resolve) => network.time.after(1, resolve))
+      return !session.closing.signal.aborted
+    }
+    const before = this.session
+    if (before !== undefined) before.isOpen = true
+    answer.onBreak(() => network.time.after(network.chance.between(1, 100), over))
+    void answer.body.open(write, session.closing.signal).then(
+      () => void order.then(over),
+      () => over(),
+    )
+    const watch = () => {
+      if (!session.isOpen) return
+      if (this.#now() - lastHeard > SILENT_MS) {
+        story.tell(`${this.name} gives up a silent stream`, this.name, this.frameworkId)
+        session.closing.abort(CLOSED_BY_PEER)
+        over()
+      } else network.time.after(5_000, watch)
+    }
+    watch()
+  }
+
+  #streamEnded(session: Session): void {
+    if (!session.isOpen) return
+    session.isOpen = false
+    if (this.session === session) this.session = undefined
+    if (this.session === undefined) this.options.network.time.after(200, () => void this.connect())
+  }
+
+  async #post(call: SchedulerCall, streamId?: string): ReturnType<typeof post> {
+    const body = encodeMessage('mesos.v1.scheduler.Call', TYPE, call)
+    const headers = {
+      'content-type': TYPE,
+      accept: TYPE,
+      ...(streamId === undefined ? {} : { 'mesos-stream-id': streamId }),
+    }
+    return await post(this.options.network, '/api/v1/scheduler', headers, body)
+  }
+
+  /** A call of the session, repeated while it is not answered (F63). Yields the status, 0: never answered. */
+  async call(session: Session, call: Omit<SchedulerCall, 'framework_id'>, tries = 4): Promise<number> {
+    const { observer, network } = this.options
+    const whole: SchedulerCall = { ...call, framework_id: { value: session.frameworkId } }
+    observer.sent(this, session, whole)
+    for (let tried = 1; tried <= tries; tried++) {
+      try {
+        const { status } = await this.#post(whole, session.streamId)
+        if (status !== 503 && status !== 500) {
+          observer.answered(this, session, whole, status)
+          return status
+        }
+      } catch {
+        // No answer: the same call again.
+      }
+      if (this.isDown || !session.isOpen) return 0
+      await new Promise<void>((resolve) => network.time.after(network.chance.between(200, 3_000), resolve))
+    }
+    return 0
+  }
+
+  #hear(session: Session, event: SchedulerEvent): void {
+    const { story, observer } = this.options
+    if (event.type === 'SUBSCRIBED') {
+      const id = event.subscribed?.framework_id.value ?? ''
+      const opened = { ...session, frameworkId: id }
+      Object.assign(session, opened)
+      const isNew = this.frameworkId !== id
+      this.frameworkId = id
+      const before = this.session
+      this.session = session
+      story.tell(`${this.name} is subscribed as ${id}, session ${session.number}`, this.name, id)
+      observer.subscribed(this, session)
+      if (!isNew) this.#reconcile(session)
+      void before
+    }
+    this.lastConnectedAt = this.#now()
+    observer.heard(this, session, event)
+    switch (event.type) {
+      case 'OFFERS':
+        for (const offer of event.offers?.offers ?? []) this.#onOffer(session, offer)
+        return
+      case 'UPDATE':
+        if (event.update !== undefined) this.#onUpdate(session, event.update.status)
+        return
+      case 'ERROR':
+        this.#onError(session, event.error?.message ?? '')
+        return
+      default:
+        return
+    }
+  }
+
+  #onError(session: Session, message: string): void {
+    this.options.story.tell(
+      `${this.name} session ${session.number} hears ERROR ${message}`,
+      this.name,
+      this.frameworkId,
+    )
+    if (message === 'Framework has been removed' && this.session === undefined) this.begin()
+    else if (message === 'Framework has been removed') this.begin()
+  }
+
+  /** As a new framework, with nothing. */
+  begin(): void {
+    this.frameworkId = undefined
+    this.tasks.clear()
+    this.#generation += 1
+    if (this.session !== undefined) this.session.isOpen = false
+    this.session = undefined
+    this.options.network.time.after(500, () => void this.connect())
+  }
+
+  #reconcile(session: Session): void {
+    const { network, observer } = this.options
+    const live = this.live()
+    if (network.chance.happens(0.3)) void this.call(session, { type: 'RECONCILE', reconcile: { tasks: [] } })
+    if (live.length === 0) return
+    const tasks = live.map(({ taskId, agentId }) => ({
+      task_id: { value: taskId },
+      agent_id: { value: agentId },
+    }))
+    observer.reconciling(
+      this,
+      session,
+      live.map(({ taskId }) => taskId),
+    )
+    void this.call(session, { type: 'RECONCILE', reconcile: { tasks } })
+  }
+
+  /** Each half minute: asks about tasks that are long in doubt, kills one now and then. */
+  look(): void {
+    const { session } = this
+    if (session === undefined || this.isDown || this.isSilent) return
+    const { chance } = this.options.network
+    if (this.#now() > this.options.stillFrom) return
+    if (chance.happens(0.3)) this.#reconcile(session)
+    if (chance.happens(0.4)) {
+      const task = chance.of(this.live().filter(({ state }) => state !== 'wanted'))
+      if (task !== undefined) {
+        task.killedAt = this.#now()
+        this.options.story.tell(
+          `${this.name} kills ${task.taskId}`,
+          this.name,
+          `${this.frameworkId}/${task.taskId}`,
+        )
+        void this.call(session, {
+          type: 'KILL',
+          kill: { task_id: { value: task.taskId }, agent_id: { value: task.agentId } },
+        })
+      }
+    }
+  }
+
+  async teardown(): Promise<void> {
+    const { session, frameworkId } = this
+    if (session === undefined || frameworkId === undefined) return
+    this.options.observer.torndown(frameworkId)
+    this.options.story.tell(`${this.name} tears down ${frameworkId}`, this.name, frameworkId)
+    const status = await this.call(session, { type: 'TEARDOWN' })
+    if (status === 202 || status === 200) this.begin()
+  }
+
+  #onOffer(session: Session, offer: Offer): void {
+    const { chance } = this.options.network
+    if (this.isSilent) return
+    const { wanted, cpusPerTask, stillFrom, story } = this.options
+    const scalar = (name: string) =>
+      (offer.resources ?? []).reduce(
+        (sum, one) => sum + (one.name === name ? (one.scalar?.value ?? 0) : 0),
+        0,
+      )
+    const role = this.options.info.roles?.[0] ?? '*'
+    const missing = this.#now() > stillFrom ? 0 : wanted - this.live().length
+    const room = Math.min(
+      missing,
+      Math.floor(scalar('cpus') / cpusPerTask),
+      Math.floor(scalar('mem') / 64),
+      4,
+    )
+    const offers = [offer.id]
+    if (room <= 0) {
+      const seconds = chance.of([5, 30, 60]) ?? 5
+      void this.call(session, {
+        type: 'DECLINE',
+        decline: { offer_ids: offers, filters: { refuse_seconds: seconds } },
+      })
+      return
+    }
+    const tasks: TaskInfo[] = Array.from({ length: room }, () => {
+      const taskId = `t${this.#generation}-${++this.#taskNumber}`
+      this.tasks.set(taskId, { taskId, agentId: offer.agent_id.value, state: 'wanted', isOver: false })
+      const seconds = (chance.happens(0.3) ? chance.between(1, 60) : chance.between(60, 3_000)).toFixed(1)
+      const allocation_info = { role }
+      return {
+        name: taskId,
+        task_id: { value: taskId },
+        agent_id: offer.agent_id,
+        command: { value: `sleep ${seconds}; exit ${chance.happens(0.1) ? 1 : 0}` },
+        resources: [
+          { name: 'cpus', type: 'SCALAR', scalar: { value: cpusPerTask }, allocation_info },
+          { name: 'mem', type: 'SCALAR', scalar: { value: 64 }, allocation_info },
+        ],
+      }
+    })
+    const ids = tasks.map(({ task_id }) => task_id.value)
+    story.tell(
+      `${this.name} accepts ${offer.id.value} of ${offer.agent_id.value} for ${ids.join(' ')}`,
+      this.name,
+      offer.id.value,
+      offer.agent_id.value,
+      ...ids.map((id) => `${session.frameworkId}/${id}`),
+    )
+    const accept = {
+      offer_ids: offers,
+      operations: [{ type: 'LAUNCH' as const, launch: { task_infos: tasks } }],
+      filters: { refuse_seconds: 1 },
+    }
+    void this.call(session, { type: 'ACCEPT', accept }).then((status) => {
+      if (status === 202) return
+      story.tell(
+        `${this.name} heard ${status} to its ACCEPT of ${ids.join(' ')}`,
+        this.name,
+        session.frameworkId,
+      )
+    })
+  }
+
+  #onUpdate(session: Session, status: TaskStatus): void {
+    const { chance, time } = this.options.network
+    const taskId = status.task_id.value
+    const key = `${session.frameworkId}/${taskId}`
+    const said = `${status.state}${status.uuid === undefined ? '' : ' with uuid'} ${status.reason ?? ''}`
+    this.options.story.tell(`${this.name} hears ${said} of ${taskId}`, this.name, key)
+    const task = this.tasks.get(taskId)
+    const isBack = task?.isOver === true && DOUBTFUL.has(String(task.state)) && !ENDED.has(status.state)
+    if (task !== undefined && (!task.isOver || isBack)) {
+      task.state = status.state
+      const isUnknown = status.state === 'TASK_UNKNOWN' || status.reason === 'REASON_INVALID_OFFERS'
+      task.isOver = ENDED.has(status.state) || isUnknown || this.#isLostForGood(status)
+    }
+    const { uuid, agent_id } = status
+    if (uuid === undefined || agent_id === undefined || this.isSilent) return
+    const acknowledge = () => {
+      if (this.isDown || !session.isOpen) return
+      this.options.observer.acknowledging(session.frameworkId, taskId, uuid)
+      void this.call(session, {
+        type: 'ACKNOWLEDGE',
+        acknowledge: { agent_id, task_id: status.task_id, uuid },
+      })
+    }
+    time.after(chance.happens(0.9) ? chance.between(1, 200) : chance.between(1_000, 40_000), acknowledge)
+  }
+
+  /** A framework that is not partition aware cannot tell; it replaces the task, and kills it should it come back. */
+  #isLostForGood(status: TaskStatus): boolean {
+    return status.state === 'TASK_LOST'
+  }
+}

@@ -1,0 +1,59 @@
+// Requests over the simulated network to the control plane's front: lost, doubled, cut off by a host that dies.
+import type { HttpAnswer, HttpRequest } from '../../functions/http/types.ts'
+import type { Plane } from './plane.ts'
+import type { Chance, VirtualTime } from './virtual-time.ts'
+import type { Weather } from './weather.ts'
+
+export interface Network {
+  readonly time: VirtualTime
+  readonly chance: Chance
+  readonly weather: Weather
+  readonly plane: () => Plane
+}
+
+export const TIMEOUT_MS = 30_000
+
+export class NoAnswer extends Error {}
+
+/** Sends one request; rejects with `NoAnswer` when it or its answer is lost. `isCut`: no way there at all. */
+export function post(
+  network: Network,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+  isCut: () => boolean = () => false,
+): Promise<HttpAnswer & { readonly onBreak: (action: () => void) => () => void }> {
+  const { time, chance, weather } = network
+  const request: HttpRequest = {
+    method: 'POST',
+    path,
+    query: new URLSearchParams(),
+    headers,
+    body,
+    params: {},
+  }
+  return new Promise((resolve, reject) => {
+    const cancel = time.after(TIMEOUT_MS, () => reject(new NoAnswer('timed out')))
+    const isStream = path.endsWith('/scheduler') && headers['mesos-stream-id'] === undefined
+    if (!isStream && chance.happens(weather.rates.netRepeated)) {
+      time.after(chance.between(1, 5_000), () => void deliver(() => {}).catch(() => {}))
+    }
+    void deliver(resolve).catch(() => {})
+
+    async function deliver(take: typeof resolve): Promise<void> {
+      await new Promise<void>((go) => time.after(chance.between(1, 20), go))
+      if (isCut() || chance.happens(weather.rates.netLost)) return
+      const { process, answer } = network.plane().front(chance)
+      const forget = process.onDeath(() => {
+        time.after(chance.between(1, 50), () => reject(new NoAnswer('connection reset')))
+      })
+      const answered = await answer(request)
+      forget()
+      if (process.isDead || isCut() || chance.happens(weather.rates.netAnswerLost)) return
+      time.after(chance.between(1, 20), () => {
+        cancel()
+        take({ ...answered, onBreak: (action) => process.onDeath(action) })
+      })
+    }
+  })
+}

@@ -1,0 +1,177 @@
+// The control plane in virtual time: hosts that run the real handlers, die, pause and are replaced.
+import { answerCall as answerAgent } from '../../functions/agents/handler.ts'
+import { allocate } from '../../functions/allocator/handler.ts'
+import { ensureCluster } from '../../functions/cluster.ts'
+import { detect } from '../../functions/detector/handler.ts'
+import type { Environment, Log } from '../../functions/environment.ts'
+import { heartbeats } from '../../functions/heartbeats/handler.ts'
+import { routed } from '../../functions/http/routes.ts'
+import type { Handler, HttpAnswer, HttpRequest } from '../../functions/http/types.ts'
+import { inProcessBells } from '../../functions/ports/bells.ts'
+import { consume } from '../../functions/ports/consume.ts'
+import type { MessageSource } from '../../functions/ports/message-source.ts'
+import { schedulerRoutes } from '../../functions/scheduler/routes.ts'
+import type { Settings } from '../../master/settings.ts'
+import { sleep } from '../../protocol/clock.ts'
+import type { Store } from '../../store/store.ts'
+import { type PortFaults, queuesFor, storeFor } from './ports.ts'
+import { SimProcess } from './process.ts'
+import type { Chance, VirtualTime } from './virtual-time.ts'
+
+export type FunctionName = 'front' | 'heartbeats' | 'allocator' | 'detector'
+
+/** Changes what one function is given of the world: planted bugs. */
+export type Mutation = (env: Environment, name: FunctionName) => Environment
+
+export interface PlaneOptions extends PortFaults {
+  readonly time: VirtualTime
+  readonly chance: Chance
+  readonly store: Store
+  readonly queues: MessageSource
+  readonly settings: Settings
+  readonly fronts: number
+  readonly mutation?: Mutation | undefined
+  /** An error that only a bug makes. */
+  readonly onError: (text: string) => void
+}
+
+interface Host {
+  readonly process: SimProcess
+  readonly env: Environment
+  readonly handle: Handler
+}
+
+/** Errors of the weather are no bugs. */
+const EXPECTED = /simulated|did not answer|try again|Unavailable|TooContended/
+
+export class Plane {
+  readonly #options: PlaneOptions
+  #fronts: Host[] = []
+  #others = new Map<FunctionName, Host>()
+  #made = 0
+  #cluster: Environment['cluster'] = { id: '', timeline: 0 }
+
+  private constructor(options: PlaneOptions) {
+    this.#options = options
+  }
+
+  static async start(options: PlaneOptions): Promise<Plane> {
+    const plane = new Plane(options)
+    const ids = plane.#ids(options.chance)
+    plane.#cluster = await ensureCluster(options.store, ids, options.time)
+    plane.deploy()
+    return plane
+  }
+
+  /** All hosts die at once and new ones take over: a deployment, or the loss of all processes. */
+  deploy(): void {
+    for (const host of [...this.#fronts, ...this.#others.values()]) host.process.die()
+    this.#fronts = Array.from({ length: this.#options.fronts }, () => this.#host('front'))
+    for (const name of ['heartbeats', 'allocator', 'detector'] as const) this.#begin(name)
+  }
+
+  /** Any one host dies. */
+  killOne(chance: Chance): string {
+    const host = chance.of([...this.#fronts, ...this.#others.values()])
+    host?.process.die()
+    return host?.process.name ?? 'nobody'
+  }
+
+  pauseOne(chance: Chance, ms: number): string {
+    const host = chance.of([...this.#fronts, ...this.#others.values()])
+    host?.process.pause(ms)
+    return host?.process.name ?? 'nobody'
+  }
+
+  /** A front that answers this request, and its process: the connection breaks when that dies. */
+  front(chance: Chance): { readonly process: SimProcess; answer(request: HttpRequest): Promise<HttpAnswer> } {
+    const index = chance.whole(0, this.#fronts.length - 1)
+    let host = this.#fronts[index]
+    if (host === undefined || host.process.isDead) {
+      host = this.#host('front')
+      this.#fronts[index] = host
+    }
+    const { handle, process } = host
+    return { process, answer: async (request) => await handle(request) }
+  }
+
+  #host(name: FunctionName): Host {
+    const { time, chance, settings } = this.#options
+    const process = new SimProcess(`${name} ${++this.#made}`, time, chance, chance.between(-1_000, 1_000))
+    const plain: Environment = {
+      store: storeFor(process, this.#options.store, this.#options),
+      queues: queuesFor(process, this.#options.queues, this.#options),
+      clock: process,
+      ids: this.#ids(chance),
+      random: chance.next,
+      settings,
+      log: this.#log(process),
+      bells: inProcessBells(process),
+      cluster: this.#cluster,
+    }
+    const env = this.#options.mutation?.(plain, name) ?? plain
+    const routes = [
+      ...schedulerRoutes(env),
+      { path: '/api/v1/agent', methods: { POST: (request: HttpRequest) => answerAgent(env, request) } },
+    ]
+    return { process, env, handle: routed(env, routes) }
+  }
+
+  /** One function with its loop; a host that dies is followed by another a moment later. */
+  #begin(name: 'heartbeats' | 'allocator' | 'detector'): void {
+    const host = this.#host(name)
+    this.#others.set(name, host)
+    host.process.onDeath(() => {
+      const wait = this.#options.chance.between(200, 8_000)
+      this.#options.time.after(wait, () => {
+        if (this.#others.get(name) === host) this.#begin(name)
+      })
+    })
+    const { env, process } = host
+    const failed = (error: unknown) => env.log.error(`${name} failed`, { error: String(error) })
+    const never = new AbortController().signal
+    if (name === 'heartbeats') {
+      // The queues of `env` are this process's own source.
+      const source = env.queues as MessageSource
+      const options = { log: env.log, maxReceives: Number.POSITIVE_INFINITY }
+      void consume(source, 'heartbeats', (batch) => heartbeats(env, batch), never, options).catch(failed)
+    } else if (name === 'detector') {
+      void forEver(process, env.settings.profile.tickMs, () => detect(env).catch(failed))
+    } else void this.#allocating(host, failed)
+  }
+
+  async #allocating({ env, process }: Host, failed: (error: unknown) => void): Promise<void> {
+    const source = env.queues as MessageSource
+    void forEver(process, 1_000, () => allocate(env).catch(failed))
+    const batch = async () => {
+      await allocate(env)
+      return []
+    }
+    await consume(source, 'allocate', batch, new AbortController().signal, { log: env.log }).catch(failed)
+  }
+
+  #ids(chance: Chance): Environment['ids'] {
+    return { random: () => chance.text(22), uuid: () => chance.uuid() }
+  }
+
+  #log(process: SimProcess): Log {
+    const quiet = () => {}
+    return {
+      info: quiet,
+      warn: quiet,
+      error: (event, fields) => {
+        const text = `${process.name}: ${event} ${JSON.stringify(fields ?? {})}`
+        if (event.startsWith('alarm')) this.#options.story.tell(`alarm: ${text}`)
+        else if (!EXPECTED.test(text)) this.#options.onError(text)
+      },
+    }
+  }
+}
+
+async function forEver(process: SimProcess, ms: number, work: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    const started = process.now()
+    await work()
+    await sleep(process, Math.max(1, ms - (process.now() - started)))
+  }
+}

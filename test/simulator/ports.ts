@@ -1,0 +1,128 @@
+// Store and queues as one process sees them: with latency, the faults of the weather, and its own death in between.
+import type { MessageSource } from '../../functions/ports/message-source.ts'
+import { type Store, StoreUnavailable } from '../../store/store.ts'
+import type { SimProcess } from './process.ts'
+import type { Story } from './story.ts'
+import type { Weather } from './weather.ts'
+
+export interface PortFaults {
+  readonly weather: Weather
+  readonly story: Story
+}
+
+/** As the adapter for DynamoDB gives up: after its budget, with or without effect. */
+const GIVE_UP_MS = 4_000
+
+/** The store over `inner` for one process. */
+export function storeFor(process: SimProcess, inner: Store, { weather, story }: PortFaults): Store {
+  const { chance } = process
+
+  async function call<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { rates } = weather
+    if (dies(rates.crash)) story.tell(`FAULT ${process.name} dies before ${name}`)
+    if (chance.happens(rates.pause)) {
+      const ms = chance.between(1_000, 60_000)
+      story.tell(`FAULT ${process.name} sleeps for ${Math.round(ms / 1000)} s before ${name}`)
+      process.pause(ms)
+    }
+    return await process.ask(async () => {
+      await process.wait(chance.between(1, 6))
+      if (weather.isStoreAway() || chance.happens(rates.storeLost)) {
+        await process.wait(chance.between(100, GIVE_UP_MS))
+        throw new StoreUnavailable(`${name}: the table did not answer (simulated)`)
+      }
+      if (chance.happens(rates.storeSlow)) await process.wait(chance.between(20, 2_000))
+      const value = await work()
+      if (name === 'commit') {
+        if (dies(rates.crash)) story.tell(`FAULT ${process.name} dies after a commit`)
+        if (chance.happens(rates.answerLost)) {
+          await process.wait(chance.between(100, GIVE_UP_MS))
+          story.tell(`FAULT ${process.name} does not hear that its commit took effect`)
+          throw new StoreUnavailable('commit: its answer was lost (simulated)')
+        }
+      }
+      await process.wait(chance.between(1, 6))
+      return value
+    })
+  }
+
+  function dies(probability: number): boolean {
+    if (!chance.happens(probability)) return false
+    process.die()
+    return true
+  }
+
+  return {
+    get: (kind, ref) => call(`get ${kind}`, () => inner.get(kind, ref)),
+    getMany: (kind, refs) => call(`getMany ${kind}`, () => inner.getMany(kind, refs)),
+    load: (refs) => call('load', () => inner.load(refs)),
+    query: (partition, ref, options) =>
+      call(`query ${partition}`, () => inner.query(partition, ref, options)),
+    commit: (changes, token) =>
+      call('commit', async () => {
+        const result = await inner.commit(changes, token)
+        if (!chance.happens(weather.rates.triedAgain)) return result
+        await process.wait(chance.between(20, 1_500))
+        // A transaction has its token for ten minutes; a single write has only the evidence in its row (H1).
+        if (changes.length > 1 && result.kind === 'committed') return result
+        return await inner.commit(changes, token)
+      }),
+  }
+}
+
+/** The queues for one process, or for an agent's. */
+export function queuesFor(
+  process: SimProcess,
+  inner: MessageSource,
+  { weather, story }: PortFaults,
+): MessageSource {
+  const { chance } = process
+
+  async function call<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { rates } = weather
+    if (chance.happens(rates.crash)) {
+      story.tell(`FAULT ${process.name} dies before ${name}`)
+      process.die()
+    }
+    return await process.ask(async () => {
+      await process.wait(chance.between(1, 10))
+      if (weather.areQueuesAway()) {
+        await process.wait(chance.between(100, GIVE_UP_MS))
+        throw new Error(`${name}: the queue did not answer (simulated)`)
+      }
+      return await work()
+    })
+  }
+
+  /** A standard queue repeats, delays, reorders; a message can be lost on its way in or expire. */
+  async function deliver(send: () => Promise<void>): Promise<void> {
+    const { rates } = weather
+    if (chance.happens(rates.queueDropped)) return
+    const copies = chance.happens(rates.queueRepeated) ? chance.whole(2, 4) : 1
+    for (let copy = 0; copy < copies; copy++) {
+      const late = chance.happens(rates.queueDelayed) || copy > 0
+      // Delivery is the queue's affair: it goes on when the sender has died.
+      if (late) process.time.after(chance.between(10, 120_000), () => void send())
+      else await send()
+    }
+  }
+
+  return {
+    ...inner,
+    clock: process,
+    send: (queue, body, options) =>
+      call(`send ${queue}`, async () => {
+        if (queue !== 'heartbeats') return await deliver(() => inner.send(queue, body, options))
+        // A FIFO queue keeps order and drops repeats; a sender may only fail.
+        if (!chance.happens(weather.rates.queueDropped)) return await inner.send(queue, body, options)
+        throw new Error('heartbeats: the queue did not take it (simulated)')
+      }),
+    sendToAgent: (agentId, body) =>
+      call('send to agent', () => deliver(() => inner.sendToAgent(agentId, body))),
+    sendTo: (queue, body, options) => call('sendTo', () => inner.sendTo(queue, body, options)),
+    ensureAgentQueue: (agentId) => call('ensure queue', () => inner.ensureAgentQueue(agentId)),
+    receive: (queue, options) => call('receive', () => inner.receive(queue, options)),
+    remove: (queue, messages) => call('remove', () => inner.remove(queue, messages)),
+    putBack: (queue, messages, ms) => call('put back', () => inner.putBack(queue, messages, ms)),
+  }
+}
