@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import nodeModule from 'node:module'
+import { constants } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -13,6 +14,8 @@ if (process.versions.node.startsWith('24.')) {
   // Not a named import: Node 20, which only passes on to Node 24, does not have it.
   nodeModule.enableCompileCache(join(root, 'node_modules', '.cache', 'compile'))
   process.argv = [process.argv[0], target, ...rest]
+  // Noted before anything is loaded, for `npm start` ends with its parent, which may be gone by then.
+  process.env.MESETA_STARTED_BY = String(process.ppid)
   await import(pathToFileURL(target).href)
 } else {
   const node = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node')
@@ -23,6 +26,7 @@ if (process.versions.node.startsWith('24.')) {
     process.exit(1)
   }
   const child = spawn(node, [join(root, 'bin', 'run.js'), entry, ...rest], { stdio: 'inherit' })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'])
+    process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))
 }

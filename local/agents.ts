@@ -1,18 +1,27 @@
 // The agents of one machine: each a process of its own that outlives a kill of the control plane.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync } from 'node:fs'
+import { mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isFree } from './free-port.ts'
-import { alive, identityOf, type ProcessIdentity } from './process-identity.ts'
+import { killMachine } from './machine.ts'
+import { alive, type ProcessIdentity } from './process-identity.ts'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+/** An agent gives its tasks time to end, and reports their ends; after this everything of it is killed. */
+const END_MS = 10_000
+const LOOK_MS = 20
+/** How often agents that are no children of ours are looked for. */
+const WATCH_MS = 1_000
 
 export interface LocalAgent {
   readonly index: number
   readonly port: number
   readonly workDir: string
+  /** It ran already, left by an earlier control plane or started by hand. */
   readonly adopted: boolean
+  /** When it was started here, ms since 1970; 0 for an adopted one. */
+  readonly startedAt: number
   /** The line that starts this agent again by hand. */
   readonly command: string
 }
@@ -26,55 +35,101 @@ export interface AgentsOptions {
   readonly outliveControlPlane: boolean
   readonly resources?: string | undefined
   readonly attributes?: string | undefined
-  /** Said once for every agent process that ends while the cluster runs. */
+  /** Said once each time an agent's process has ended while the cluster runs. */
   readonly onExit: (agent: LocalAgent, how: string) => void
 }
 
 export interface LocalAgents {
+  /** Those started or adopted so far. */
   readonly agents: readonly LocalAgent[]
+  /** Starts the agents that do not run yet (R25). A port in use is one clear sentence. */
+  start(): Promise<void>
+  /** Agents whose process is not there now. */
+  dead(): readonly LocalAgent[]
   /** Ends every agent and every task, and waits for it. */
   stop(): Promise<void>
+  /** Kills every agent and every task, at once and without a word to anybody. */
+  kill(): void
 }
 
-/** Starts the agents that do not run yet (R25). A port in use is one clear sentence. */
-export async function startAgents(options: AgentsOptions): Promise<LocalAgents> {
+export function localAgents(options: AgentsOptions): LocalAgents {
   const children = new Map<number, ChildProcess>()
-  let stopping = false
   const agents: LocalAgent[] = []
-  for (let index = 0; index < options.count; index++) agents.push(await startOne(index))
-  return { agents, stop }
+  /** Adopted agents seen alive at the last look. */
+  const watched = new Set<LocalAgent>()
+  let stopping = false
+  let watch: NodeJS.Timeout | undefined
+  return {
+    agents,
+    async start() {
+      for (let index = 0; index < options.count && !stopping; index++) await startOne(index)
+      // Left by an earlier start with more agents: they are part of the cluster, and end with it.
+      for (const index of runningBeyond(options.count)) if (!stopping) await startOne(index)
+      watch = setInterval(lookForOthers, WATCH_MS)
+    },
+    dead: () => agents.filter((agent) => runningIn(agent.workDir) === undefined && !isStarting(agent)),
+    stop,
+    kill() {
+      for (const agent of agents) killMachine(agent.workDir)
+    },
+  }
 
-  async function startOne(index: number): Promise<LocalAgent> {
+  async function startOne(index: number): Promise<void> {
     const workDir = join(options.dataDir, 'agents', String(index))
     const port = options.firstPort + index
     mkdirSync(workDir, { recursive: true })
     const args = agentArguments(index, port, workDir)
+    const running = runningIn(workDir)
+    const adopted = running !== undefined && (await adopt(running, options.masterUrl))
     const agent: LocalAgent = {
       index,
-      port,
+      port: adopted ? (argumentOf(running, '--port') ?? port) : port,
       workDir,
-      adopted: runningIn(workDir) !== undefined,
+      adopted,
+      startedAt: adopted ? 0 : Date.now(),
       command: `npx meseta agent start ${args.map(quoted).join(' ')}`,
     }
-    if (agent.adopted) return agent
-    if (!(await isFree(port))) {
-      throw new Error(
-        `port ${port} for agent ${index} is in use; stop what listens there, or give another --port`,
-      )
-    }
-    const log = openSync(join(workDir, 'agent.log'), 'a')
-    const tied = options.outliveControlPlane ? [] : ['--parent-pid', String(process.pid)]
-    const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'agent/main.ts', ...args, ...tied], {
+    if (!adopted) await requireFree(agent)
+    // The end may have come while we looked.
+    if (stopping) return
+    agents.push(agent)
+    if (adopted) watched.add(agent)
+    else spawnAgent(agent, args)
+  }
+
+  function spawnAgent(agent: LocalAgent, args: readonly string[]): void {
+    const log = openSync(join(agent.workDir, 'agent.log'), 'a', 0o600)
+    const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'agent/main.ts', ...args], {
       stdio: ['ignore', log, log],
       detached: true,
     })
-    children.set(index, child)
+    children.set(agent.index, child)
     child.unref()
     child.once('exit', (code, signal) => {
-      if (!stopping)
-        options.onExit(agent, signal === null ? `ended with status ${code}` : `was ended by ${signal}`)
+      children.delete(agent.index)
+      if (stopping) return
+      options.onExit(agent, signal === null ? `ended with status ${code}` : `was ended by ${signal}`)
     })
-    return agent
+  }
+
+  /** Nobody tells us of the end of a process that is no child of ours: adopted, or started again by hand. */
+  function lookForOthers(): void {
+    for (const agent of agents) {
+      if (children.has(agent.index)) continue
+      if (runningIn(agent.workDir) !== undefined) watched.add(agent)
+      else if (watched.delete(agent) && !stopping) options.onExit(agent, 'ended')
+    }
+  }
+
+  function isStarting(agent: LocalAgent): boolean {
+    return children.has(agent.index)
+  }
+
+  function runningBeyond(count: number): number[] {
+    return readdirSync(join(options.dataDir, 'agents'), { withFileTypes: true })
+      .map(({ name }) => Number(name))
+      .filter((index) => Number.isInteger(index) && index >= count)
+      .filter((index) => runningIn(join(options.dataDir, 'agents', String(index))) !== undefined)
   }
 
   function agentArguments(index: number, port: number, workDir: string): string[] {
@@ -88,38 +143,90 @@ export async function startAgents(options: AgentsOptions): Promise<LocalAgents> 
       workDir,
       '--port',
       String(port),
-      '--partition-file',
-      partitionFile(workDir),
       '--resources',
       resources,
       ...(options.attributes === undefined ? [] : ['--attributes', options.attributes]),
+      '--partition-file',
+      partitionFile(workDir),
+      ...(options.outliveControlPlane ? [] : ['--parent-pid', String(process.pid)]),
     ]
   }
 
   async function stop(): Promise<void> {
     stopping = true
+    clearInterval(watch)
     await Promise.all(agents.map((agent) => stopOne(agent, children.get(agent.index))))
   }
 }
 
-/** SIGUSR1 asks an agent to end its tasks, to unregister and to go; who does not within 10 s, is killed. */
-async function stopOne(agent: LocalAgent, child: ChildProcess | undefined): Promise<void> {
-  // One that has only just been started has not taken its folder yet.
-  const running = runningIn(agent.workDir) ?? identityOfChild(child)
-  if (running === undefined) return
-  process.kill(running.pid, 'SIGUSR1')
-  for (let tries = 0; tries < 500 && alive(running); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  if (alive(running)) process.kill(running.pid, 'SIGKILL')
+/**
+ * True when the running agent can be kept: it speaks to this control plane. One that was started for another address
+ * is stopped, its tasks go on, and the agent that is started in its place takes them over.
+ */
+async function adopt(running: ProcessIdentity, masterUrl: string): Promise<boolean> {
+  // It may have been stopped by `meseta dev pause`, and nobody is left to wake it.
+  send(running, 'SIGCONT')
+  const master = flagOf(argvOf(running), '--master')
+  if (master === undefined || master === masterUrl) return true
+  send(running, 'SIGTERM')
+  if (!(await untilGone(running, END_MS))) send(running, 'SIGKILL')
+  return false
 }
 
-function identityOfChild(child: ChildProcess | undefined): ProcessIdentity | undefined {
-  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return undefined
+async function requireFree({ index, port }: LocalAgent): Promise<void> {
+  if (await isFree(port)) return
+  throw new Error(
+    `port ${port} for agent ${index} is in use; stop what listens there, or give another --port (agents take the ports that follow it)`,
+  )
+}
+
+/**
+ * SIGUSR1 asks an agent to end its tasks, to unregister and to go; who does not in time, is killed with all it has. One
+ * that has only just been started has not taken its folder yet and does not listen: it is killed.
+ */
+async function stopOne(agent: LocalAgent, child: ChildProcess | undefined): Promise<void> {
+  const running = runningIn(agent.workDir)
+  if (running === undefined) child?.kill('SIGKILL')
+  else {
+    send(running, 'SIGCONT')
+    send(running, 'SIGUSR1')
+    await untilGone(running, END_MS)
+  }
+  killMachine(agent.workDir)
+}
+
+/** False when it is still there at the end. */
+async function untilGone(running: ProcessIdentity, ms: number): Promise<boolean> {
+  for (let waited = 0; alive(running); waited += LOOK_MS) {
+    if (waited >= ms) return false
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+  return true
+}
+
+function send({ pid }: ProcessIdentity, signal: NodeJS.Signals): void {
   try {
-    return identityOf(child.pid)
+    process.kill(pid, signal)
   } catch {
-    return undefined
+    // It ended by itself.
+  }
+}
+
+function argumentOf(running: ProcessIdentity, flag: string): number | undefined {
+  const value = Number(flagOf(argvOf(running), flag))
+  return Number.isInteger(value) && value > 0 ? value : undefined
+}
+
+function flagOf(argv: readonly string[], flag: string): string | undefined {
+  const at = argv.indexOf(flag)
+  return at < 0 ? undefined : argv[at + 1]
+}
+
+function argvOf({ pid }: ProcessIdentity): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
   }
 }
 

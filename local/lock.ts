@@ -29,6 +29,12 @@ export function lock(dataDir: string): () => void {
   throw new InUse(`${dataDir} could not be taken; another start may be going on`)
 }
 
+/** Whether a control plane that runs holds the folder; undefined when nobody ever locked it. */
+export function isHeld(dataDir: string): boolean | undefined {
+  const holder = read(join(dataDir, 'control-plane.pid.json'))
+  return holder === undefined ? undefined : alive(holder)
+}
+
 function read(file: string): ProcessIdentity | undefined {
   if (!existsSync(file)) return undefined
   try {

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * Kills every process that belongs to the agent with this work directory: those that name it on their command line
- * or in their environment, and all their descendants. Nothing gets a chance to say goodbye. Gives their number.
+ * Kills every process that belongs to the agent with this work directory: the agent itself, its shims, whoever has
+ * it in a variable of ours, and all their descendants. Nothing gets a chance to say goodbye. Gives their number.
  */
 export function killMachine(workDir: string): number {
   const stopped = new Set<number>()
@@ -48,13 +48,24 @@ function belonging(workDir: string): number[] {
   return [...own]
 }
 
+/**
+ * Only programs of ours are known by their command line, and only variables of ours count: a person who looks at the
+ * folder with `tail`, or whose shell stands in it, is no part of the machine.
+ */
 function mentions(pid: number, workDir: string): boolean {
-  const names = (text: string) =>
-    text
-      .split('\0')
-      .some((part) => part === workDir || part.includes(`${workDir}/`) || part.endsWith(`=${workDir}`))
+  const isWithin = (path: string) => path === workDir || path.startsWith(`${workDir}/`)
+  const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  if (isWithin(argv[0] ?? '') || (argv.some(isOurProgram) && argv.some(isWithin))) return true
+  return readFileSync(`/proc/${pid}/environ`, 'utf8')
+    .split('\0')
+    .some((variable) => /^MES(OS|ETA)_/.test(variable) && isWithin(variable.slice(variable.indexOf('=') + 1)))
+}
+
+function isOurProgram(argument: string): boolean {
   return (
-    names(readFileSync(`/proc/${pid}/cmdline`, 'utf8')) || names(readFileSync(`/proc/${pid}/environ`, 'utf8'))
+    argument === 'agent/main.ts' ||
+    argument.includes('agent/containerizer/') ||
+    argument.endsWith('/dynoxide')
   )
 }
 

@@ -1,66 +1,70 @@
 // `npm start`: a whole cluster on this machine, from nothing to `ready`, and to nothing again.
-import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { createWriteStream, existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Log } from '../functions/environment.ts'
 import { jsonLog } from '../functions/ports/log.ts'
 import { sqsQueues } from '../functions/ports/queues-sqs.ts'
 import { localSettings } from '../master/settings.ts'
 import { systemClock } from '../protocol/clock.ts'
 import { dynamoStore } from '../store/dynamodb.ts'
-import type { DynamoCalls } from '../store/dynamodb-calls.ts'
-import { plainCalls } from '../store/plain-calls.ts'
 import { createTable } from '../store/table.ts'
-import { type LocalAgents, startAgents } from './agents.ts'
+import { type LocalAgent, type LocalAgents, localAgents } from './agents.ts'
 import { startControlPlane } from './control-plane.ts'
+import { type DataFolder, openDataFolder, sentenceOf } from './data-folder.ts'
 import { startDynamoEmulator } from './emulators/dynamodb.ts'
 import { startSqsEmulator } from './emulators/sqs.ts'
+import { Ending } from './ending.ts'
 import { faultRoutes } from './faults.ts'
-import { isFree } from './free-port.ts'
-import { lock } from './lock.ts'
-import { readOptions, type StartOptions } from './options.ts'
+import { freePorts, isFree } from './free-port.ts'
+import { readOptions } from './options.ts'
 import { rememberedPort } from './remembered-port.ts'
 import { type Screen, startScreen } from './screen.ts'
+import { tableCalls } from './table-calls.ts'
 
 const TABLE_NAME = 'meseta'
 const HOST = '127.0.0.1'
 
-/** What has to be undone at the end, last first. */
-const undo: (() => Promise<void> | void)[] = []
-let ending: Promise<void> | undefined
-
-main(readOptions(process.argv.slice(2))).catch((error: unknown) => {
-  process.stderr.write(`error: ${(error as Error).message}\n`)
-  if (process.env.MESETA_DEBUG !== undefined) process.stderr.write(`${(error as Error).stack}\n`)
-  end(1)
+const options = readOptions(process.argv.slice(2))
+const screen = startScreen({ logFormat: options.logFormat, agentsWanted: options.agents })
+let data: DataFolder | undefined
+let agents: LocalAgents | undefined
+const ending = new Ending({
+  onBegin: () => screen.stopping(agents?.agents.length ?? 0),
+  onEnd: () => screen.stopped(data?.kept === true ? data.path : undefined),
+  hurry: () => agents?.kill(),
 })
+ending.watchSignals()
+main().catch(fail)
+process.on('uncaughtException', fail)
 
-async function main(options: StartOptions): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(0))
-  watchParent()
+async function main(): Promise<void> {
   if (options.port !== 0 && !(await isFree(options.port))) {
     throw new Error(
       `port ${options.port} is in use; stop what listens there, or give another one with --port`,
     )
   }
-  const dataDir = dataFolder(options)
-  undo.push(lock(dataDir))
-  const logFile = logFileIn(dataDir, options)
+  data = openDataFolder(options.data)
+  const dataDir = data.path
+  ending.undo(data.giveBack)
+  const port = options.port === 0 ? await anyPort(data) : options.port
+  const logFile = logFileIn(dataDir)
   const log = logTo(logFile)
 
-  const [dynamo, sqs] = await Promise.all([dynamodb(options, dataDir), queuesEmulator(options, dataDir)])
-  const calls = await callsTo(dynamo)
+  const emulated = screen.step(options.dynamodbEndpoint === undefined ? 'emulators' : 'queues')
+  const [dynamo, sqs] = await Promise.all([dynamodb(data), queuesEmulator(data)])
+  const calls = await tableCalls(dynamo)
+  ending.undo(() => calls.close())
   const queues = sqsQueues({
     clock: systemClock,
     region: 'us-east-1',
     prefix: 'meseta',
     endpoint: sqs,
   })
-  await Promise.all([createTable(calls, TABLE_NAME), queues.ensureFunctionQueues()])
-  undo.push(() => calls.close())
+  await ending.step(Promise.all([createTable(calls, TABLE_NAME), queues.ensureFunctionQueues()]))
+  emulated()
 
-  let agents: LocalAgents | undefined
-  const controlPlane = await startControlPlane({
+  const answering = screen.step('control plane')
+  const starting = startControlPlane({
     store: dynamoStore({
       calls,
       tableName: TABLE_NAME,
@@ -72,117 +76,113 @@ async function main(options: StartOptions): Promise<void> {
     clock: systemClock,
     settings: localSettings(options.profile, {
       streamGraceMs: options.streamGraceMs,
-      publicAddress: { hostname: HOST, ip: HOST, port: options.port },
+      publicAddress: { hostname: HOST, ip: HOST, port },
     }),
     log,
     logFile,
     host: HOST,
-    port: options.port,
+    port,
     intercept: faultRoutes(() => agents?.agents ?? []),
   })
-  undo.push(() => controlPlane.stop())
+  const { url } = await ending.step(starting, (controlPlane) => controlPlane.stop())
+  answering()
 
-  const screen = startScreen({
-    url: controlPlane.url,
-    logFormat: options.logFormat,
-    agentsWanted: options.agents,
-  })
-  undo.push(() => screen.stop())
-  agents = await startAgents({
+  screen.watch(url)
+  let isReady = false
+  agents = localAgents({
     count: options.agents,
-    masterUrl: controlPlane.url,
-    firstPort: Number(new URL(controlPlane.url).port) + 1,
+    masterUrl: url,
+    firstPort: port + 1,
     dataDir,
     outliveControlPlane: options.data !== undefined,
     resources: options.agentResources,
     attributes: options.agentAttributes,
-    onExit: (agent, how) => agentEnded(screen, agent.index, how, agent.command),
+    onExit: (agent, how) => {
+      if (isReady) agentEnded(screen, agent, how)
+      else fail(new Error(`agent ${agent.index} ${how} before it was registered${lastError(agent)}`))
+    },
   })
-  const started = agents
-  undo.push(() => started.stop())
-  await screen.untilRegistered(options.agents)
+  const all = agents
+  ending.undo(() => all.stop())
+  screen.showDead(() => all.dead())
+  await ending.step(all.start())
+  await ending.step(screen.untilRegistered(all.agents.slice(0, options.agents)))
+  isReady = true
   screen.ready()
 }
 
-/** R26: a dead agent is not started again; the line to do so is shown. */
-function agentEnded(screen: Screen, index: number, how: string, command: string): void {
-  screen.say(`agent ${index} ${how}`)
-  screen.hint(command)
+/** One sentence, and everything that was started is stopped. */
+function fail(error: unknown): void {
+  if (ending.hasBegun) return
+  screen.clear()
+  process.stderr.write(`error: ${sentenceOf(error, data?.path)}\n`)
+  if (process.env.MESETA_DEBUG !== undefined) process.stderr.write(`${(error as Error).stack}\n`)
+  ending.begin(1)
 }
 
-/** The given folder, made if missing, or a fresh one that goes with us. */
-function dataFolder(options: StartOptions): string {
-  if (options.data === undefined) {
-    const fresh = mkdtempSync(join(tmpdir(), 'meseta-'))
-    undo.push(() => rmSync(fresh, { recursive: true, force: true, maxRetries: 5 }))
-    return fresh
-  }
-  const folder = resolve(options.data)
+/** R26: a dead agent is not started again; the line to do so is shown. */
+function agentEnded(on: Screen, agent: LocalAgent, how: string): void {
+  on.say(`agent ${agent.index} ${how}`)
+  on.hint(agent.command)
+}
+
+/** What the agent itself said last, as the end of a sentence. */
+function lastError({ workDir }: LocalAgent): string {
+  const file = join(workDir, 'agent.log')
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+  const last = lines.findLast((line) => line.includes('"level":"error"') || line.startsWith('error: '))
+  if (last === undefined) return `; ${file} may say why`
   try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw new Error(
-      `${folder} cannot be made (${(error as NodeJS.ErrnoException).code}); give another folder with --data`,
-    )
+    const { text, error } = JSON.parse(last) as { readonly text?: string; readonly error?: string }
+    return `: ${error ?? text}`
+  } catch {
+    return `: ${last.slice('error: '.length)}`
   }
-  return folder
+}
+
+/** The front's port and those of the agents behind it; with a data folder the same as at the last start. */
+async function anyPort({ path, kept }: DataFolder): Promise<number> {
+  const block = () => freePorts(1 + options.agents)
+  if (!kept) return await block()
+  const file = join(path, 'front.port')
+  const port = await rememberedPort(file, block)
+  if (await isFree(port)) return port
+  rmSync(file)
+  return await rememberedPort(file, block)
 }
 
 /** The file the log goes to, which operators can read as `/master/log`; undefined when it is printed. */
-function logFileIn(dataDir: string, options: StartOptions): string | undefined {
+function logFileIn(dataDir: string): string | undefined {
   if (options.logFormat === 'json' && !process.stdout.isTTY) return undefined
   return join(dataDir, 'control-plane.log')
 }
 
 function logTo(logFile: string | undefined): Log {
-  return jsonLog({
-    destination: logFile === undefined ? process.stdout : createWriteStream(logFile, { flags: 'a' }),
-  })
+  if (logFile === undefined) return jsonLog({ destination: process.stdout })
+  const destination = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
+  // A full disk must not end the cluster: what cannot be written down is lost, and said once.
+  destination.once('error', (error) => screen.say(`the log cannot be written: ${error.message}`))
+  destination.on('error', () => {})
+  return jsonLog({ destination })
 }
 
-async function dynamodb(options: StartOptions, dataDir: string): Promise<string> {
+async function dynamodb({ path, kept }: DataFolder): Promise<string> {
   if (options.dynamodbEndpoint !== undefined) return options.dynamodbEndpoint
-  const emulator = await startDynamoEmulator({ dataDir: options.data === undefined ? undefined : dataDir })
-  undo.push(() => emulator.stop())
-  return emulator.endpoint
-}
-
-/** Plain http is an emulator, which reads no signature; anything else is called with the machine's AWS credentials. */
-async function callsTo(endpoint: string): Promise<DynamoCalls> {
-  if (endpoint.startsWith('http://')) return plainCalls({ endpoint })
-  const { dynamoClient, sdkCalls } = await import('../store/dynamodb-client.ts')
-  return sdkCalls(dynamoClient({ endpoint }))
+  const starting = startDynamoEmulator({ dataDir: kept ? path : undefined })
+  return (await ending.step(starting, (emulator) => emulator.stop())).endpoint
 }
 
 /** With a data folder the port is the same at each start: agents that outlived us go on polling it. */
-async function queuesEmulator(options: StartOptions, dataDir: string): Promise<string> {
-  const kept = options.data === undefined ? undefined : dataDir
-  const port = kept === undefined ? 0 : await rememberedPort(join(kept, 'sqs.port'))
-  const emulator = await startSqsEmulator({
+async function queuesEmulator({ path, kept }: DataFolder): Promise<string> {
+  const port = kept ? await rememberedPort(join(path, 'sqs.port')) : 0
+  if (port !== 0 && !(await isFree(port))) {
+    throw new Error(
+      `port ${port} of the queues, which agents of ${path} know, is in use; stop what listens there and start again`,
+    )
+  }
+  const starting = startSqsEmulator({
     port,
-    dataDir: kept === undefined ? undefined : join(kept, 'sqs'),
+    dataDir: kept ? join(path, 'sqs') : undefined,
   })
-  undo.push(() => emulator.stop())
-  return emulator.endpoint
-}
-
-/** The death of our parent ends us too: nobody would be left to stop what we started. */
-function watchParent(): void {
-  const parent = process.ppid
-  setInterval(() => {
-    if (process.ppid !== parent) end(0)
-  }, 500).unref()
-}
-
-function end(code: number): void {
-  if (ending !== undefined) return
-  process.exitCode = code
-  ending = (async () => {
-    for (const step of undo.reverse()) {
-      await Promise.resolve(step()).catch((error: unknown) =>
-        process.stderr.write(`while stopping: ${error}\n`),
-      )
-    }
-    process.exit(code)
-  })()
+  return (await ending.step(starting, (emulator) => emulator.stop())).endpoint
 }

@@ -1,6 +1,8 @@
 // What `npm start -- …` takes, checked before anything is started.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ProfileName } from '../master/settings.ts'
+import { parseAttributes } from '../protocol/attributes.ts'
+import { parseResources } from '../protocol/resource-parsing.ts'
 
 export interface StartOptions {
   readonly port: number
@@ -22,8 +24,8 @@ export function readOptions(argv: readonly string[]): StartOptions {
     .option('--port <port>', 'HTTP front on 127.0.0.1', port, 5050)
     .option('--agents <n>', 'agents to run, each a process; 0 for none', count, 3)
     .option('--data <dir>', 'keep everything here and go on from it at the next start')
-    .option('--agent-resources <text>', 'resources of each agent, such as "cpus:4;mem:4096"')
-    .option('--agent-attributes <text>', 'attributes of each agent, such as "rack:a;ssd:true"')
+    .option('--agent-resources <text>', 'resources of each agent, such as "cpus:4;mem:4096"', resources)
+    .option('--agent-attributes <text>', 'attributes of each agent, such as "rack:a;ssd:true"', attributes)
     .addOption(
       new Option('--profile <name>', 'timers').choices(['fast', 'default', 'mesos']).default('default'),
     )
@@ -33,9 +35,14 @@ export function readOptions(argv: readonly string[]): StartOptions {
         .choices(['text', 'json'])
         .default('text'),
     )
-    .option('--dynamodb-endpoint <url>', 'use this DynamoDB instead of the packaged emulator')
+    .option('--dynamodb-endpoint <url>', 'use this DynamoDB instead of the packaged emulator', endpoint)
     .parse([...argv], { from: 'user' })
+  if (command.args.length > 0)
+    command.error(`error: nothing is called ${command.args.join(' ')} here; options begin with --`)
   const given = command.opts<Record<string, unknown> & { profile: ProfileName; logFormat: 'text' | 'json' }>()
+  const last = (given.port as number) + (given.agents as number)
+  if (last > 65_535)
+    command.error(`error: the agents' ports would end at ${last}, and there are 65535; give a lower --port`)
   return {
     port: given.port as number,
     agents: given.agents as number,
@@ -63,6 +70,25 @@ function count(text: string): number {
     throw new InvalidArgumentError('the number of agents is a whole number from 0 to 100')
   }
   return value
+}
+
+function resources(text: string): string {
+  const parsed = parseResources(text)
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.error)
+  return text
+}
+
+function attributes(text: string): string {
+  const parsed = parseAttributes(text)
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.error)
+  return text
+}
+
+function endpoint(text: string): string {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new InvalidArgumentError('an endpoint is a URL such as http://127.0.0.1:8000')
+  }
+  return text
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

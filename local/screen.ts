@@ -2,103 +2,176 @@
 
 import { stripVTControlCharacters } from 'node:util'
 import { createLogUpdate } from 'log-update'
-import { changes, frame, type ViewState } from './view.ts'
+import type { LocalAgent } from './agents.ts'
+import { changes, frame, lastWords, type Phase, type Step, type ViewState } from './view.ts'
 
 export interface Screen {
-  /** Resolves when that many agents are registered. */
-  untilRegistered(agents: number): Promise<void>
+  /** Shows a step of the start; the returned function says that it is done. */
+  step(name: string): () => void
+  /** Starts looking at the cluster over its public state document. */
+  watch(url: string): void
+  /** Resolves when these agents are registered; one that was just started must have registered since. */
+  untilRegistered(agents: readonly LocalAgent[]): Promise<void>
   /** Prints the one line others wait for. */
   ready(): void
   say(text: string): void
-  /** A command worth typing now. */
+  /** The command that starts a dead agent again. */
   hint(command: string): void
-  stop(): void
+  /** Asked for at each picture. */
+  showDead(dead: () => readonly LocalAgent[]): void
+  stopping(agents: number): void
+  /** Cleans the terminal and says what was stopped; `kept` is the folder with everything in it. */
+  stopped(kept: string | undefined): void
+  /** Takes the picture away, so that something else can be printed. */
+  clear(): void
 }
 
 const LOOK_EVERY_MS = 500
 const LOOK_EVERY_MS_AT_START = 40
+const LOOK_AT_MOST_MS = 2_000
+const REMEMBERED = 200
+/** Clears the screen: after a resize the terminal has wrapped the old picture in a way nobody can count. */
+const FRESH_SCREEN = '\u001B[2J\u001B[H'
 
-/** Starts looking at the cluster over its public state document. */
 export function startScreen(options: {
-  readonly url: string
   readonly logFormat: 'text' | 'json'
   readonly agentsWanted: number
 }): Screen {
+  // Whoever read our output may go away before us; that is no reason to stop.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const live = process.stdout.isTTY === true
-  const update = live ? createLogUpdate(process.stdout) : undefined
+  // The cursor stays visible: a `kill -9` of this process must not leave a terminal without one.
+  const update = live ? createLogUpdate(process.stdout, { showCursor: true }) : undefined
   const started = performance.now()
   const happened: string[] = []
-  const hints: string[] = []
+  const steps: Step[] = []
+  let phase: Phase = 'starting'
+  let url: string | undefined
   let state: ViewState | undefined
-  let isReady = false
-  let stopped = false
-  let waiters: { readonly agents: number; readonly resolve: () => void }[] = []
-  let timer = setTimeout(look, 0)
+  let dead: () => readonly LocalAgent[] = () => []
+  let ended = { agents: 0, tasks: 0 }
+  let waiter: { readonly agents: readonly LocalAgent[]; readonly resolve: () => void } | undefined
+  let timer: NodeJS.Timeout | undefined
+  const clock = live ? setInterval(draw, 1_000).unref() : undefined
+  if (live) process.stdout.on('resize', redraw)
+  draw()
 
   return {
+    step(name) {
+      const begun = performance.now()
+      const at = steps.push({ name }) - 1
+      draw()
+      return () => {
+        steps[at] = { name, seconds: (performance.now() - begun) / 1_000 }
+        draw()
+      }
+    },
+    watch(at) {
+      url = at
+      timer = setTimeout(look, 0)
+    },
     untilRegistered: (agents) =>
-      agents === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push({ agents, resolve })),
+      agents.length === 0 ? Promise.resolve() : new Promise((resolve) => (waiter = { agents, resolve })),
     ready() {
-      isReady = true
-      if (live) draw()
-      else print('ready', `ready ${options.url}`, { url: options.url })
+      phase = 'running'
+      if (!live) print('ready', `ready ${url}`, { url })
+      draw()
     },
     say,
     hint(command) {
-      hints.push(command)
-      if (!live) say(`start it again with: ${command}`)
+      if (!live) print('hint', `start it again with: ${command}`, { command })
+    },
+    showDead(asked) {
+      dead = asked
+    },
+    stopping(agents) {
+      phase = 'stopping'
+      ended = { agents, tasks: (state?.frameworks ?? []).flatMap((framework) => framework.tasks).length }
+      clearTimeout(timer)
+      if (!live) print('stopping', 'stopping', {})
       draw()
     },
-    stop() {
-      stopped = true
-      clearTimeout(timer)
-      update?.done()
+    stopped(kept) {
+      const seconds = (performance.now() - started) / 1_000
+      close()
+      print('stopped', lastWords({ ...ended, kept, seconds }), { ...ended, kept })
     },
+    clear: close,
   }
 
   async function look(): Promise<void> {
-    const next = await fetch(`${options.url}/state`)
+    const next = await fetch(`${url}/state`, { signal: AbortSignal.timeout(LOOK_AT_MOST_MS) })
       .then((response) => response.json() as Promise<ViewState>)
       .catch(() => undefined)
-    if (stopped) return
+    if (phase === 'stopping') return
     if (next !== undefined) {
       for (const text of changes(state, next)) say(text)
       state = next
-      const active = next.slaves.filter((agent) => agent.active).length
-      for (const waiter of waiters.filter(({ agents }) => agents <= active)) waiter.resolve()
-      waiters = waiters.filter(({ agents }) => agents > active)
+      if (waiter?.agents.every((agent) => isRegistered(next, agent))) {
+        waiter.resolve()
+        waiter = undefined
+      }
     }
     draw()
-    timer = setTimeout(look, isReady ? LOOK_EVERY_MS : LOOK_EVERY_MS_AT_START)
+    timer = setTimeout(look, phase === 'running' ? LOOK_EVERY_MS : LOOK_EVERY_MS_AT_START)
   }
 
   function say(text: string): void {
-    happened.push(`${new Date().toISOString().slice(11, 19)}  ${text}`)
-    if (happened.length > 50) happened.shift()
+    happened.push(`${new Date().toTimeString().slice(0, 8)}  ${text}`)
+    if (happened.length > REMEMBERED) happened.shift()
     if (live) draw()
     else print('event', stripVTControlCharacters(text), {})
   }
 
   function print(event: string, text: string, fields: Readonly<Record<string, unknown>>): void {
     const line =
-      options.logFormat === 'json'
+      options.logFormat === 'json' && !live
         ? JSON.stringify({ time: new Date().toISOString(), event, text, ...fields })
         : text
     process.stdout.write(`${line}\n`)
   }
 
   function draw(): void {
-    if (update === undefined || stopped) return
-    const { columns = 100, rows = 40 } = process.stdout
+    if (update === undefined || phase === 'stopped') return
+    const { columns = 80, rows = 24 } = process.stdout
     update(
       frame(state, {
-        url: options.url,
+        phase,
+        steps,
+        url,
+        agentsWanted: options.agentsWanted,
         columns,
         rows,
         happened,
-        hints,
+        dead: dead(),
         upSeconds: (performance.now() - started) / 1_000,
       }),
     )
   }
+
+  function redraw(): void {
+    if (update === undefined || phase === 'stopped') return
+    update.done()
+    process.stdout.write(FRESH_SCREEN)
+    draw()
+  }
+
+  function close(): void {
+    if (phase === 'stopped') return
+    phase = 'stopped'
+    clearTimeout(timer)
+    clearInterval(clock)
+    update?.clear()
+    update?.done()
+  }
+}
+
+/** The table may still hold what an agent was before it was started here: only what came since counts. */
+export function isRegistered(state: ViewState, agent: Pick<LocalAgent, 'port' | 'startedAt'>): boolean {
+  return state.slaves.some(
+    (slave) =>
+      slave.active &&
+      slave.pid.endsWith(`:${agent.port}`) &&
+      Math.max(slave.registered_time, slave.reregistered_time ?? 0) * 1_000 >= agent.startedAt,
+  )
 }

@@ -1,8 +1,8 @@
 // The live view of `npm start` on a terminal: agents, frameworks, tasks, what happened last, what to type next.
 //
 // `frame` is pure: a picture of one state document. It reads what any client can read over HTTP.
-import { stripVTControlCharacters } from 'node:util'
 import pc from 'picocolors'
+import { cut, harmless, padded, paired, type Section, stacked } from './layout.ts'
 
 interface FlatResources {
   readonly cpus: number
@@ -16,145 +16,265 @@ interface ViewTask {
   readonly slave_id: string
 }
 
+interface ViewAgent {
+  readonly id: string
+  readonly pid: string
+  readonly active: boolean
+  readonly deactivated: boolean
+  /** Seconds since 1970. */
+  readonly registered_time: number
+  readonly reregistered_time?: number | undefined
+  readonly resources: FlatResources
+  readonly used_resources: FlatResources
+  readonly offered_resources: FlatResources
+}
+
+interface ViewFramework {
+  readonly id: string
+  readonly name: string
+  readonly connected: boolean
+  readonly tasks: readonly ViewTask[]
+  readonly unreachable_tasks: readonly ViewTask[]
+  readonly completed_tasks: readonly ViewTask[]
+}
+
 /** The part of the state document that is drawn. */
 export interface ViewState {
-  readonly slaves: readonly {
-    readonly id: string
-    readonly pid: string
-    readonly active: boolean
-    readonly deactivated: boolean
-    readonly resources: FlatResources
-    readonly used_resources: FlatResources
-    readonly offered_resources: FlatResources
-  }[]
+  readonly slaves: readonly ViewAgent[]
   readonly unreachable_slaves?: number
-  readonly frameworks: readonly {
-    readonly id: string
-    readonly name: string
-    readonly connected: boolean
-    readonly tasks: readonly ViewTask[]
-    readonly unreachable_tasks: readonly ViewTask[]
-    readonly completed_tasks: readonly ViewTask[]
-  }[]
+  readonly frameworks: readonly ViewFramework[]
+  readonly completed_frameworks: readonly ViewFramework[]
+}
+
+export type Phase = 'starting' | 'running' | 'stopping' | 'stopped'
+
+/** A step of the start; with its time once it is done. */
+export interface Step {
+  readonly name: string
+  readonly seconds?: number
 }
 
 export interface ViewExtras {
-  readonly url: string
+  readonly phase: Phase
+  readonly steps: readonly Step[]
+  readonly url: string | undefined
+  readonly agentsWanted: number
   readonly columns: number
   readonly rows: number
   readonly happened: readonly string[]
   readonly upSeconds: number
-  /** Agent processes that ended, and how to start them again. */
-  readonly hints: readonly string[]
+  /** Agents whose process is gone, and how to start each again. */
+  readonly dead: readonly { readonly index: number; readonly port: number; readonly command: string }[]
 }
 
-const BAR = 16
-
-/** One picture, lines already cut to the terminal's width. */
+/** One picture: no line is wider than the terminal, and it is lower than that, so nothing ever scrolls. */
 export function frame(state: ViewState | undefined, extras: ViewExtras): string {
-  const width = Math.max(60, extras.columns)
-  const lines = [header(extras), '']
-  if (state === undefined) lines.push(pc.yellow('the control plane does not answer yet …'))
-  else lines.push(...agentLines(state), '', ...frameworkLines(state, Math.max(3, extras.rows - 24)))
-  lines.push('', pc.bold('latest'), ...latest(extras.happened))
-  lines.push('', pc.bold('try'), ...suggestions(state, extras))
-  return lines.map((line) => cut(line, width)).join('\n')
+  const { phase, columns, rows } = extras
+  const sections = phase === 'running' && state !== undefined ? running(state, extras) : []
+  if (phase === 'starting') sections.push({ lines: startingLines(state, extras), least: 4 })
+  if (phase === 'stopping') sections.push({ lines: stoppingLines(state), least: 1 })
+  const lines = [header(extras), ...stacked(sections, Math.max(2, rows - 2))]
+  return lines.map((line) => cut(line, columns)).join('\n')
 }
 
-function header({ url, upSeconds }: ViewExtras): string {
-  return `${pc.bold(pc.cyan('Meseta'))}  ${url}  ${pc.dim(`up ${clockText(upSeconds)}  ·  Ctrl-C stops everything`)}`
+function running(state: ViewState, extras: ViewExtras): Section[] {
+  const { columns, happened } = extras
+  const unreachable = state.unreachable_slaves ?? 0
+  const tasks = state.frameworks.reduce((sum, framework) => sum + framework.tasks.length, 0)
+  return [
+    {
+      title: `${pc.bold('agents')} ${state.slaves.length}${unreachable > 0 ? pc.red(`  ${unreachable} unreachable`) : ''}`,
+      lines: state.slaves.length === 0 ? [pc.dim('none')] : agentLines(state, extras),
+      least: 1,
+    },
+    {
+      title: `${pc.bold('frameworks')} ${state.frameworks.length}  ${pc.dim(count(tasks, 'task'))}`,
+      lines: state.frameworks.length === 0 ? [pc.dim('none yet')] : frameworkLines(state),
+      least: 1,
+    },
+    {
+      title: pc.bold('latest'),
+      lines: happened.length === 0 ? [pc.dim('nothing yet')] : happened.slice(-10),
+      least: 1,
+      keep: 'last',
+    },
+    { title: pc.bold('try'), lines: suggestions(state, extras), least: extras.dead.length > 0 ? 6 : 1 },
+  ]
 }
 
-function agentLines(state: ViewState): string[] {
-  const lines = [pc.bold(`agents ${state.slaves.length}`)]
+function header({ phase, url, upSeconds, columns }: ViewExtras): string {
+  const name = pc.bold(pc.cyan('Meseta'))
+  if (phase === 'starting') return `${name}  starting …`
+  if (phase === 'stopping')
+    return paired(`${name}  stopping …`, pc.dim('Ctrl-C again ends it at once'), columns)
+  return paired(
+    `${name}  ${url ?? ''}`,
+    pc.dim(`up ${clockText(upSeconds)} · Ctrl-C stops everything`),
+    columns,
+  )
+}
+
+function startingLines(state: ViewState | undefined, { steps, agentsWanted, url }: ViewExtras): string[] {
+  const lines = steps.map(({ name, seconds }) =>
+    seconds === undefined
+      ? `${pc.yellow('…')} ${name}`
+      : `${pc.green('✓')} ${padded(name, 16)} ${pc.dim(`${seconds.toFixed(1)} s`)}`,
+  )
+  if (url === undefined || agentsWanted === 0) return lines
+  const there = Math.min(agentsWanted, (state?.slaves ?? []).filter((agent) => agent.active).length)
+  return [...lines, `${pc.yellow('…')} ${padded('agents', 16)} ${there}/${agentsWanted}`]
+}
+
+function stoppingLines(state: ViewState | undefined): string[] {
+  const agents = state?.slaves.length ?? 0
+  const tasks = (state?.frameworks ?? []).reduce((sum, framework) => sum + framework.tasks.length, 0)
+  return [pc.dim(`${count(agents, 'agent')} and ${count(tasks, 'task')} are being ended`)]
+}
+
+/** What stays on the terminal, or in the output, when everything is over. */
+export function lastWords(about: {
+  readonly agents: number
+  readonly tasks: number
+  readonly seconds: number
+  readonly kept: string | undefined
+}): string {
+  const what = `${count(about.agents, 'agent')} and ${count(about.tasks, 'running task')}`
+  const data =
+    about.kept === undefined
+      ? 'nothing was kept'
+      : `everything is kept in ${about.kept}, start with --data ${about.kept} to go on`
+  return `stopped ${what} after ${clockText(about.seconds)}; ${data}`
+}
+
+function agentLines(state: ViewState, { columns, dead }: ViewExtras): string[] {
+  const width = columns - 2
   const tasks = state.frameworks.flatMap((framework) => framework.tasks)
-  for (const agent of state.slaves) {
-    const where = agent.pid.split('@')[1] ?? ''
+  const bar = width >= 96 ? 16 : width >= 70 ? 10 : width >= 50 ? 6 : 0
+  return state.slaves.map((agent) => {
+    const { resources, used_resources: used, offered_resources: offered } = agent
     const on = tasks.filter((task) => task.slave_id === agent.id).length
-    const cpus = agent.resources.cpus
-    const used = share(agent.used_resources.cpus, cpus)
-    const offered = share(agent.offered_resources.cpus, cpus)
-    const condition = agent.deactivated
-      ? pc.yellow('deactivated')
-      : agent.active
-        ? pc.green('active     ')
-        : pc.red('inactive   ')
-    lines.push(
-      `  ${where.padEnd(16)} ${condition} ${bar(used, offered)} ${`${agent.used_resources.cpus}/${cpus} cpus`.padEnd(14)} ${`${agent.used_resources.mem}/${agent.resources.mem} MB`.padEnd(16)} ${count(on, 'task')}`,
-    )
-  }
-  if ((state.unreachable_slaves ?? 0) > 0) lines.push(pc.red(`  ${state.unreachable_slaves} unreachable`))
-  return lines
-}
-
-function frameworkLines(state: ViewState, most: number): string[] {
-  const lines = [pc.bold(`frameworks ${state.frameworks.length}`)]
-  if (state.frameworks.length === 0) lines.push(pc.dim('  none yet'))
-  for (const framework of state.frameworks.slice(-most)) {
-    const standing = framework.connected ? pc.green('●') : pc.yellow('○')
-    lines.push(
-      `  ${standing} ${framework.name.padEnd(20)} ${count(framework.tasks.length, 'task')}${lostText(framework.unreachable_tasks.length)}, ${framework.completed_tasks.length} done`,
-    )
-    for (const task of framework.tasks.slice(-3))
-      lines.push(`      ${colour(task.state)(task.state.padEnd(14))} ${task.id}`)
-  }
-  return lines
-}
-
-function latest(happened: readonly string[]): string[] {
-  return happened.length === 0 ? [pc.dim('  nothing yet')] : happened.slice(-6).map((text) => `  ${text}`)
-}
-
-function suggestions(state: ViewState | undefined, extras: ViewExtras): string[] {
-  if (extras.hints.length > 0) return extras.hints.slice(-3).map((hint) => `  ${hint}`)
-  if (state !== undefined && state.slaves.length === 0)
     return [
-      '  npm start -- --agents 3   or   npx meseta agent start --master ' +
-        extras.url +
-        ' --work-dir /tmp/agent',
+      `${standing(agent)} ${padded(addressOf(agent), 15)}`,
+      ...(bar > 0 ? [drawnBar(used.cpus, offered.cpus, resources.cpus, bar)] : []),
+      padded(`${short(used.cpus)}/${short(resources.cpus)} cpus`, 11),
+      ...(bar >= 16 ? [drawnBar(used.mem, offered.mem, resources.mem, bar)] : []),
+      ...(bar >= 6 ? [padded(`${short(used.mem)}/${short(resources.mem)} MB`, 12)] : []),
+      dead.some(({ port }) => agent.pid.endsWith(`:${port}`))
+        ? pc.red('process gone')
+        : on === 0
+          ? pc.dim('idle')
+          : count(on, 'task'),
+    ].join('  ')
+  })
+}
+
+function standing(agent: ViewAgent): string {
+  if (agent.deactivated) return pc.yellow('◌')
+  return agent.active ? pc.green('●') : pc.red('○')
+}
+
+/** Each framework, and its latest tasks as long as there is room: all of the frameworks come first. */
+function frameworkLines(state: ViewState): string[] {
+  return state.frameworks.toReversed().flatMap((framework) => {
+    const { tasks, unreachable_tasks: unreachable, completed_tasks: completed } = framework
+    const running = `${pc.bold(String(tasks.length))} ${pc.dim(tasks.length === 1 ? 'task' : 'tasks')}`
+    const lost = unreachable.length === 0 ? '' : pc.red(`, ${unreachable.length} unreachable`)
+    const dot = framework.connected ? pc.green('●') : pc.yellow('○')
+    const away = framework.connected ? '' : pc.yellow('  disconnected')
+    return [
+      `${dot} ${padded(harmless(framework.name), 22)}  ${running}${lost}${pc.dim(`, ${completed.length} done`)}${away}`,
+      ...[...tasks, ...unreachable]
+        .slice(-4)
+        .map((task) => `    ${padded(colour(task.state)(word(task.state)), 12)} ${harmless(task.id)}`),
     ]
-  const running = state?.frameworks.some((framework) => framework.tasks.length > 0) ?? false
-  return running
+  })
+}
+
+function suggestions(state: ViewState, extras: ViewExtras): string[] {
+  const [dead, ...others] = extras.dead
+  if (dead !== undefined) {
+    const more = others.length === 0 ? '' : `, and ${others.map(({ index }) => index).join(', ')} after it`
+    return [
+      pc.yellow(`agent ${dead.index} does not run${more}; start it again with`),
+      ...wrapped(dead.command, extras.columns - 4),
+    ]
+  }
+  // The default address needs no flag.
+  const flag =
+    extras.url === undefined || extras.url.endsWith('127.0.0.1:5050') ? '' : ` --master ${extras.url}`
+  if (state.slaves.length === 0)
+    return [`npx meseta agent start --master ${extras.url} --work-dir /tmp/agent-a`]
+  const isBusy = state.frameworks.some((framework) => framework.tasks.length > 0)
+  return isBusy
     ? [
-        '  npx meseta tasks          npx meseta task logs -f ID',
-        '  npx meseta dev kill-machine 0      and watch the loss being noticed',
+        `npx meseta${flag} tasks`,
+        `npx meseta${flag} task logs -f ID`,
+        `npx meseta${flag} dev kill-machine 0    ${pc.dim('and see the loss noticed')}`,
       ]
     : [
-        "  npx meseta run -- 'echo hello; sleep 5'",
-        '  npx meseta run --instances 3 -- sleep 30',
-        '  npx meseta agents      npx meseta events',
+        `npx meseta${flag} run -- 'echo hello; sleep 5'`,
+        `npx meseta${flag} run --instances 3 -- sleep 30`,
+        `npx meseta${flag} events`,
       ]
+}
+
+/** A long command over several lines that can be copied as they are. */
+function wrapped(command: string, width: number): string[] {
+  const parts = command.split(/ (?=--)/)
+  const lines: string[] = []
+  for (const part of parts) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + part.length + 3 <= width)
+      lines[lines.length - 1] = `${last} ${part}`
+    else lines.push(part)
+  }
+  return lines.map((line, index) => (index < lines.length - 1 ? `${line} \\` : line))
 }
 
 /** What changed between two pictures, in words: the latest lines of the view and of plain output. */
 export function changes(before: ViewState | undefined, after: ViewState): string[] {
   if (before === undefined) return []
+  return [...agentChanges(before, after), ...frameworkChanges(before, after)]
+}
+
+function agentChanges(before: ViewState, after: ViewState): string[] {
   const lines: string[] = []
-  const agents = new Map(before.slaves.map((agent) => [agent.id, agent]))
+  const earlier = new Map(before.slaves.map((agent) => [agent.id, agent]))
   for (const agent of after.slaves) {
-    const where = agent.pid.split('@')[1] ?? agent.id
-    const earlier = agents.get(agent.id)
-    if (earlier === undefined) lines.push(`agent ${where} registered`)
-    else if (earlier.active !== agent.active)
-      lines.push(`agent ${where} is ${agent.active ? 'active again' : 'not active'}`)
-    agents.delete(agent.id)
+    const was = earlier.get(agent.id)
+    const isBack = (agent.reregistered_time ?? 0) > (was?.reregistered_time ?? 0)
+    if (was === undefined) lines.push(`agent ${addressOf(agent)} ${isBack ? 'is back' : 'registered'}`)
+    else if (was.deactivated !== agent.deactivated)
+      lines.push(`agent ${addressOf(agent)} is ${agent.deactivated ? 'deactivated' : 'active again'}`)
+    else if (was.active !== agent.active)
+      lines.push(`agent ${addressOf(agent)} is ${agent.active ? 'active again' : 'not active'}`)
+    else if (isBack) lines.push(`agent ${addressOf(agent)} registered again`)
+    earlier.delete(agent.id)
   }
-  for (const agent of agents.values())
-    lines.push(pc.red(`agent ${agent.pid.split('@')[1] ?? agent.id} is lost or gone`))
-  const frameworks = new Map(before.frameworks.map((framework) => [framework.id, framework]))
-  for (const framework of after.frameworks) {
-    const earlier = frameworks.get(framework.id)
-    if (earlier === undefined) lines.push(`framework ${framework.name} subscribed`)
-    else if (earlier.connected !== framework.connected)
-      lines.push(`framework ${framework.name} ${framework.connected ? 'is back' : 'disconnected'}`)
-    lines.push(...taskChanges(earlier, framework))
-    frameworks.delete(framework.id)
-  }
-  for (const framework of frameworks.values()) lines.push(`framework ${framework.name} is over`)
+  for (const agent of earlier.values()) lines.push(pc.red(`agent ${addressOf(agent)} is lost or gone`))
   return lines
 }
 
-type ViewFramework = ViewState['frameworks'][number]
+function frameworkChanges(before: ViewState, after: ViewState): string[] {
+  const lines: string[] = []
+  const earlier = new Map(before.frameworks.map((framework) => [framework.id, framework]))
+  for (const framework of after.frameworks) {
+    const was = earlier.get(framework.id)
+    const name = harmless(framework.name)
+    if (was === undefined) lines.push(`framework ${name} subscribed`)
+    else if (was.connected !== framework.connected)
+      lines.push(`framework ${name} ${framework.connected ? 'is back' : 'disconnected'}`)
+    lines.push(...taskChanges(was, framework))
+    earlier.delete(framework.id)
+  }
+  const completed = new Map(after.completed_frameworks.map((framework) => [framework.id, framework]))
+  for (const framework of earlier.values()) {
+    const over = completed.get(framework.id)
+    if (over !== undefined) lines.push(...taskChanges(framework, over))
+    lines.push(`framework ${harmless(framework.name)} is over`)
+  }
+  return lines
+}
 
 function taskChanges(before: ViewFramework | undefined, after: ViewFramework): string[] {
   const all = (framework: ViewFramework) => [
@@ -165,7 +285,11 @@ function taskChanges(before: ViewFramework | undefined, after: ViewFramework): s
   const earlier = new Map((before === undefined ? [] : all(before)).map((task) => [task.id, task.state]))
   return all(after)
     .filter((task) => earlier.get(task.id) !== task.state)
-    .map((task) => `${task.id} ${colour(task.state)(task.state)}`)
+    .map((task) => `${harmless(task.id)} ${colour(task.state)(task.state)}`)
+}
+
+function addressOf({ pid, id }: ViewAgent): string {
+  return harmless(pid.split('@')[1] ?? id)
 }
 
 function colour(state: string): (text: string) => string {
@@ -174,31 +298,32 @@ function colour(state: string): (text: string) => string {
   return pc.yellow
 }
 
-function bar(used: number, offered: number): string {
-  const full = Math.round(used * BAR)
-  const held = Math.min(BAR - full, Math.round(offered * BAR))
-  return `${pc.cyan('█'.repeat(full))}${pc.dim('▒'.repeat(held))}${pc.dim('·'.repeat(BAR - full - held))}`
+function word(state: string): string {
+  return state.replace(/^TASK_/, '').toLowerCase()
+}
+
+/** Full for what is used, half for what is offered to a framework right now. */
+function drawnBar(used: number, offered: number, whole: number, width: number): string {
+  const full = used > 0 ? Math.max(1, Math.round(share(used, whole) * width)) : 0
+  const held = Math.min(width - full, Math.round(share(offered, whole) * width))
+  return `${pc.cyan('█'.repeat(full))}${pc.cyan(pc.dim('▒'.repeat(held)))}${pc.dim('·'.repeat(width - full - held))}`
 }
 
 function share(part: number, whole: number): number {
   return whole > 0 ? Math.min(1, part / whole) : 0
 }
 
-function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`
+function short(amount: number): string {
+  return String(Math.round(amount * 100) / 100)
 }
 
-function lostText(number: number): string {
-  return number === 0 ? '' : pc.red(`, ${number} unreachable`)
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
 function clockText(seconds: number): string {
-  const minutes = Math.floor(seconds / 60)
-  return minutes === 0 ? `${Math.floor(seconds)} s` : `${minutes} min ${Math.floor(seconds % 60)} s`
-}
-
-/** Cuts to the width; a line that is too long loses its colours with its end. */
-function cut(line: string, width: number): string {
-  const bare = stripVTControlCharacters(line)
-  return bare.length <= width ? line : `${bare.slice(0, width - 1)}…`
+  const whole = Math.floor(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
 }
