@@ -14,7 +14,7 @@ import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { transact } from '../transact.ts'
 import { finishGates } from './gates.ts'
-import { leaseMs } from './lease.ts'
+import { leaseMs, renewalMs } from './lease.ts'
 import { finishRemoval } from './removal.ts'
 
 /** Pieces of a removal that are done at once; the detector does the rest. */
@@ -69,7 +69,9 @@ export function isLapsed(
   const subscribedAt = framework.reregisteredAt ?? framework.registeredAt
   const until = lease?.epoch === framework.epoch ? lease.expiresAt : subscribedAt + leaseMs(settings)
   const chanceMs = Math.max(2 * settings.profile.tickMs, MIN_CHANCE_MS)
-  return tick.at >= Math.max(until, tick.unbrokenSince) + chanceMs
+  // A reader that renewed just before the first tick after an outage did so in the time of the last tick before it;
+  // its next renewal says what the time is (store-away-five-minutes).
+  return tick.at >= Math.max(until, tick.unbrokenSince + renewalMs(settings)) + chanceMs
 }
 
 /** For the detector: ends the session if nobody reads for it. */

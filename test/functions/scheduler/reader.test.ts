@@ -165,7 +165,7 @@ describe('updates and words', () => {
     ])
     await stream.next('UPDATE')
     const counts: number[] = []
-    for (const seconds of [9, 2, 18, 2, 38, 2]) {
+    for (const seconds of [8, 4, 16, 4, 36, 4]) {
       await world.clock.advance(seconds * 1_000, { stepMs: 500 })
       counts.push(updates(stream).length)
     }
