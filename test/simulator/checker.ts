@@ -29,6 +29,9 @@ const RANK: Partial<Record<TaskState, number>> = {
   TASK_KILLING: 3,
 }
 
+/** Clocks of hosts differ by less than this. */
+const CLOCKS_MS = 3_000
+
 interface Custody {
   readonly task: string
   readonly number: number
@@ -171,6 +174,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
     }
     for (const offerId of Object.keys(before?.offers ?? {}))
       if (ledger.offers[offerId] === undefined) this.#usedOffers.add(offerId)
+    this.#onRefusals(ledger, before)
     if (before === undefined) return
     if (before.life === 'gone' && ledger.life !== 'gone')
       this.violated('S14', `${agentId} is back from the dead as ${ledger.life}`, agentId)
@@ -200,11 +204,11 @@ export class Checker implements FrameworkObserver, MachineObserver {
         `${agentId} is marked unreachable ${Math.round(silentFor)} ms after its last beat (F1)`,
         agentId,
       )
-    const heardFor = now - this.#weather.lastOutageEnd
+    const heardFor = this.#weather.longestClear(this.#lastBeat.get(agentId) ?? 0)
     if (heardFor < timeoutMs - tickMs)
       this.violated(
         'S15',
-        `${agentId} is marked ${Math.round(heardFor)} ms after an outage of ours (F21)`,
+        `${agentId} is marked although only ${Math.round(heardFor)} ms of its silence were without an outage of ours (F21)`,
         agentId,
       )
     this.#markedAt.push({ at: now, agentId })
@@ -297,6 +301,12 @@ export class Checker implements FrameworkObserver, MachineObserver {
     const { frameworkId } = framework
     const before = this.frameworks.get(frameworkId)
     this.frameworks.set(frameworkId, framework)
+    // A disconnect, a takeover and REVIVE void what was refused.
+    if (
+      before?.epoch !== framework.epoch ||
+      JSON.stringify(before.filterEpochs) !== JSON.stringify(framework.filterEpochs)
+    )
+      this.#refused = this.#refused.filter((refused) => refused.frameworkId !== frameworkId)
     if (before !== undefined && framework.epoch < before.epoch)
       this.violated('S8', `the epoch of ${frameworkId} falls`, frameworkId)
     if (before?.state !== framework.state)
@@ -394,20 +404,22 @@ export class Checker implements FrameworkObserver, MachineObserver {
         `${call.type} of session ${session.number} of ${framework.name} is accepted, the newest is ${newest.number}`,
         session.frameworkId,
       )
-    if (call.type === 'DECLINE') this.#onDeclined(session.frameworkId, call)
   }
 
-  #onDeclined(frameworkId: string, call: SchedulerCall): void {
-    const seconds = call.decline?.filters?.refuse_seconds ?? 5
-    const { tickMs } = this.#settings.profile
-    for (const { value } of call.decline?.offer_ids ?? []) {
-      const offered = this.#offered.get(value)
-      const ledger = offered === undefined ? undefined : this.ledgers.get(offered.agentId)
-      // Only what the ledger took down: an offer that was over by then refuses nothing.
-      const isTaken = ledger?.refusals.some((refusal) => refusal.frameworkId === frameworkId)
-      if (offered === undefined || isTaken !== true) continue
-      const until = this.#time.now() + seconds * 1000 - 2 * tickMs - 3_000
-      this.#refused.push({ ...offered, frameworkId, until })
+  /** What the ledger takes down is remembered here, whatever becomes of the ledger's own note. */
+  #onRefusals(ledger: Ledger, before: Ledger | undefined): void {
+    const known = new Set((before?.refusals ?? []).map((refusal) => JSON.stringify(refusal)))
+    for (const refusal of ledger.refusals) {
+      if (known.has(JSON.stringify(refusal))) continue
+      const { frameworkId, role, resources, until, filterEpoch } = refusal
+      if (filterEpoch < (this.frameworks.get(frameworkId)?.filterEpochs[role] ?? 0)) continue
+      const seconds = Math.round((until - this.#time.now()) / 1000)
+      this.#story.tell(
+        `${frameworkId} refuses ${amounts(resources)} of ${ledger.agentId} for ${seconds} s`,
+        ledger.agentId,
+        frameworkId,
+      )
+      this.#refused.push({ agentId: ledger.agentId, frameworkId, resources, until: until - CLOCKS_MS })
     }
   }
 

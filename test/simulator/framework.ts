@@ -313,7 +313,6 @@ export class SimFramework {
     if (chance.happens(0.4)) {
       const task = chance.of(this.live().filter(({ state }) => state !== 'wanted'))
       if (task !== undefined) {
-        task.killedAt = this.#now()
         this.options.story.tell(
           `${this.name} kills ${task.taskId}`,
           this.name,
@@ -322,6 +321,8 @@ export class SimFramework {
         void this.call(session, {
           type: 'KILL',
           kill: { task_id: { value: task.taskId }, agent_id: { value: task.agentId } },
+        }).then((status) => {
+          if (status === 202) task.killedAt = this.#now()
         })
       }
     }

@@ -42,7 +42,7 @@ interface Host {
 }
 
 /** Errors of the weather are no bugs. */
-const EXPECTED = /simulated|did not answer|try again|Unavailable|TooContended/
+const EXPECTED = /simulated|message parked|did not answer|try again|Unavailable|TooContended/
 
 export class Plane {
   readonly #options: PlaneOptions

@@ -60,8 +60,7 @@ export class Weather {
   readonly #time: VirtualTime
   #storeAwayUntil = 0
   #queuesAwayUntil = 0
-  /** Ends of outages that were long enough to break a chain of canaries. */
-  lastOutageEnd = 0
+  readonly #outages: { readonly from: number; readonly until: number }[] = []
 
   constructor(time: VirtualTime) {
     this.#time = time
@@ -77,7 +76,20 @@ export class Weather {
     const until = this.#time.now() + ms
     if (what === 'store') this.#storeAwayUntil = Math.max(until, this.#storeAwayUntil)
     else this.#queuesAwayUntil = Math.max(until, this.#queuesAwayUntil)
-    this.lastOutageEnd = Math.max(this.lastOutageEnd, until)
+    this.#outages.push({ from: this.#time.now(), until })
+  }
+
+  /** The longest time since `since` in which nothing was away, ms. */
+  longestClear(since: number): number {
+    const now = this.#time.now()
+    let from = since
+    let longest = 0
+    for (const outage of this.#outages) {
+      if (outage.until <= from) continue
+      longest = Math.max(longest, Math.min(outage.from, now) - from)
+      from = Math.max(from, outage.until)
+    }
+    return Math.max(longest, now - from)
   }
 
   isStoreAway(): boolean {
