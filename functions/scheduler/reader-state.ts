@@ -78,8 +78,7 @@ export function emptyState(epoch: number): ReaderState {
 /** Decides what to say of a look and what to remove after it was said. */
 export function plan(state: ReaderState, look: Look): Plan {
   const draft: Draft = {
-    statuses: [],
-    rescinds: [],
+    timed: [],
     offers: [],
     pages: [],
     remove: [],
@@ -90,12 +89,15 @@ export function plan(state: ReaderState, look: Look): Plan {
   }
   for (const pair of tasksOf(look.mail)) planTask(state, look, pair, draft)
   for (const mail of look.mail) planOther(state, look, mail, draft)
-  draft.statuses.sort((a, b) => a.mail.at - b.mail.at || rank(a.mail) - rank(b.mail))
+  for (const loss of look.losses) {
+    if (loss.at > look.now - LOSS_TOLD_MS)
+      draft.timed.push({ at: loss.at, rank: RANKS.loss, event: failure(loss) })
+  }
+  // One look may find the loss of an agent and its return: FAILURE behind the return would be a new loss (C153).
+  draft.timed.sort((a, b) => a.at - b.at || a.rank - b.rank)
   return {
     say: [
-      ...draft.statuses.map(({ event }): Say => ({ say: 'event', event })),
-      ...draft.rescinds.map((event): Say => ({ say: 'event', event })),
-      ...look.losses.filter((loss) => loss.at > look.now - LOSS_TOLD_MS).map(failure),
+      ...draft.timed.map(({ event }): Say => ({ say: 'event', event })),
       ...eventsOf(draft.offers).map((offers): Say => ({ say: 'offers', offers })),
       ...draft.pages.map((mail): Say => ({ say: 'page', mail })),
     ],
@@ -120,9 +122,8 @@ export function resendAt(committedAt: number, saidAt: number): number {
 }
 
 interface Draft {
-  /** Updates, words and notices: said in the order of their commits. */
-  readonly statuses: { readonly mail: Mail; readonly event: SchedulerEvent }[]
-  readonly rescinds: SchedulerEvent[]
+  /** Everything but offers: said in the order of the commits. */
+  readonly timed: { readonly at: number; readonly rank: number; readonly event: SchedulerEvent }[]
   readonly offers: Offer[]
   readonly pages: Mail[]
   readonly remove: Mail[]
@@ -193,7 +194,7 @@ function planStatus(
   isSaid: boolean,
   draft: Draft,
 ): void {
-  if (isSaid) draft.statuses.push({ mail, event: { type: 'UPDATE', update: { status } } })
+  if (isSaid) draft.timed.push(timed(mail, { type: 'UPDATE', update: { status } }))
   const before = state.said.get(mail.key)
   draft.said.set(mail.key, isSaid || before === undefined ? { tag: mail.tag, at: look.now } : before)
 }
@@ -221,7 +222,7 @@ function planOther(state: ReaderState, look: Look, mail: Mail, draft: Draft): vo
   if (epoch === state.epoch) {
     if (body.kind === 'reconcile-all') return void draft.pages.push(mail)
     if (body.kind === 'offer') planOffer(body.offer, draft)
-    else if (body.kind === 'withdrawn') planWithdrawal(body.offerId, draft)
+    else if (body.kind === 'withdrawn') planWithdrawal(mail, body.offerId, draft)
     else planNotice(state, look, mail, body.event, draft)
   }
   draft.remove.push(mail)
@@ -234,18 +235,22 @@ function planOffer(offer: Offer, draft: Draft): void {
   draft.offers.push(offer)
 }
 
-function planWithdrawal(offerId: string, draft: Draft): void {
+function planWithdrawal(mail: Mail, offerId: string, draft: Draft): void {
   if (!draft.offersSaid.delete(offerId)) return
-  draft.rescinds.push({ type: 'RESCIND', rescind: { offer_id: { value: offerId } } })
+  draft.timed.push(timed(mail, { type: 'RESCIND', rescind: { offer_id: { value: offerId } } }))
 }
 
 function planNotice(state: ReaderState, look: Look, mail: Mail, event: SchedulerEvent, draft: Draft): void {
-  if (!wasSaid(state, mail)) draft.statuses.push({ mail, event })
+  if (!wasSaid(state, mail)) draft.timed.push(timed(mail, event))
   draft.said.set(mail.key, state.said.get(mail.key) ?? { tag: mail.tag, at: look.now })
 }
 
-function failure(loss: Loss): Say {
-  return { say: 'event', event: { type: 'FAILURE', failure: { agent_id: { value: loss.agentId } } } }
+function failure(loss: Loss): SchedulerEvent {
+  return { type: 'FAILURE', failure: { agent_id: { value: loss.agentId } } }
+}
+
+function timed(mail: Mail, event: SchedulerEvent): Draft['timed'][number] {
+  return { at: mail.at, rank: rank(mail), event }
 }
 
 /** As few events as C60 allows: a second offer of one agent and role waits for the next event. */
@@ -265,8 +270,11 @@ function eventsOf(offers: readonly Offer[]): Offer[][] {
   return events
 }
 
-function rank(mail: Mail): number {
-  return mail.body.kind === 'update' ? 0 : mail.body.kind === 'word' ? 1 : 2
+/** Of what was committed at one time: as Mesos says a loss, updates first, FAILURE last. */
+const RANKS = { update: 0, word: 1, other: 2, loss: 3 } as const
+
+function rank({ body: { kind } }: Mail): number {
+  return kind === 'update' || kind === 'word' ? RANKS[kind] : RANKS.other
 }
 
 function newest(offers: Set<string>): Set<string> {

@@ -252,6 +252,13 @@ describe('notices, losses, reconciliation', () => {
     expect(only && said(only)).toEqual(['a LOST', 'FAILURE S1', 'FAILURE S2', 'OFFERS 1'])
   })
 
+  test('C153 an agent that was lost and is back again: FAILURE comes before its return', () => {
+    const losses: Loss[] = [{ version: 1, number: 1, agentId: 'S', at: 2 }]
+    const mails = [word('a', 'TASK_RUNNING', { at: 3 }), update('b', 'TASK_RUNNING', { at: 1 })]
+    const [only] = looks(look(mails, { losses, now: 4 }))
+    expect(only && said(only)).toEqual(['b RUNNING', 'FAILURE S', 'a RUNNING'])
+  })
+
   test('losses of more than a day ago are not told any more', () => {
     const losses: Loss[] = [{ version: 1, number: 1, agentId: 'S', at: 0 }]
     expect(looks(look([], { losses, now: 25 * 3_600_000 })).map(said)).toEqual([[]])
