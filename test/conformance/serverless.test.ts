@@ -495,6 +495,27 @@ describe('order', () => {
     }
   })
 
+  test('C153 also when both are told to a framework that was away', async () => {
+    const info = { failover_timeout: 600 }
+    const capabilities = ['PARTITION_AWARE'] as const
+    const first = await subscribe(cluster, { capabilities, info })
+    await machine.run(first, 'c153-away')
+    const watcher = await subscribe(cluster)
+    first.close()
+    await until(async () => (await standing(first)) === 'away')
+    cluster.agents[0]?.cut()
+    await moveUntil(cluster, () => count(watcher, isLoss) > 0, { atMostMs: 30_000 })
+    cluster.agents[0]?.mend()
+    const offers = count(watcher, isOffer)
+    await moveUntil(cluster, () => count(watcher, isOffer) > offers, { atMostMs: 30_000 })
+
+    const second = await comeBack(cluster, first, { capabilities, info })
+    const told = () => second.events.map(chapter).filter((word) => word === 'loss' || word === 'up')
+    await second.next(isLoss)
+    await until(() => told().includes('up'))
+    expect(told()).toEqual(['loss', 'up'])
+  })
+
   function isLoss({ failure }: SchedulerEvent): boolean {
     return failure !== undefined && failure.executor_id === undefined
   }
