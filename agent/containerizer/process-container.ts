@@ -10,12 +10,12 @@ import {
   type Recovered,
 } from './containerizer.ts'
 import { emptyContainer, sendGroupSignal, sendSignal } from './emptying.ts'
-import { type Identity, type machineUnits, mayBeAlive, readStat } from './process-table.ts'
+import { type Identity, isAlive, type machineUnits, mayBeAlive, readStat } from './process-table.ts'
 import { MARKER, processesOf, type TreeRoots } from './process-tree.ts'
 import { createRecord, readExit, readMain, readShim, recordFile, type ShimRecord } from './record.ts'
 import type { Shim } from './shim.ts'
-import { accountFor, ended, firstProcess, openLogs, spawnShim } from './starting.ts'
-import { watchRecord } from './watch.ts'
+import { accountFor, openLogs } from './starting.ts'
+import { watchExit, watchShim } from './watch.ts'
 
 /** What all containers of an agent share. */
 export interface Surroundings {
@@ -39,15 +39,16 @@ export class ProcessContainer {
   readonly #id: string
   readonly #directory: string
   readonly #around: Surroundings
-  /** Known as soon as it is spawned; what kind it is, as soon as it has recorded itself. */
+  /** These two are known as soon as they have recorded themselves. */
   #shim: ShimRecord | undefined
-  #shimRecordRead = false
   #main: Identity | undefined
   /** Noticed; `ended` follows. */
   #exit: ContainerExit | undefined
   #destroyed = false
   /** Its record is on disk. */
   #recorded = false
+  /** Its start is over: no word of it is waited for any more. */
+  #started = false
   /** Looked for and found: no process is left, and none can come. */
   #isEmpty = false
   #starting: Promise<unknown> = Promise.resolve()
@@ -83,15 +84,12 @@ export class ProcessContainer {
   /** Takes over a container of an earlier agent from its record. */
   async adopt(): Promise<Recovered> {
     this.#recorded = true
+    this.#started = true
     const shim = readShim(this.#directory)
     if (shim !== undefined && shim.bootId !== this.#around.bootId) return this.#endedWithMachine()
     this.#shim = shim
-    this.#shimRecordRead = true
     this.#main = readMain(this.#directory)
-    if (shim !== undefined && mayBeAlive(shim)) {
-      const onHint = () => this.look()
-      this.#stopWatching = watchRecord(this.#directory, { onHint, fifo: true })
-    }
+    if (shim !== undefined && mayBeAlive(shim)) this.#watch()
     // Left behind when the agent was killed in the midst of a launch: it holds the task's environment.
     if (this.#main !== undefined) await rm(recordFile.launch(this.#directory), { force: true })
     this.look()
@@ -100,11 +98,11 @@ export class ProcessContainer {
 
   /** Looks whether it has ended; cheap, and harmless at any time. */
   look(): void {
-    if (this.#exit !== undefined || !this.#recorded) return
-    const { shim, main } = this.#roots()
-    // In this order: a shim that is gone has written its last word before it went.
-    const isShimGone = shim === undefined || !mayBeAlive(shim)
+    if (this.#exit !== undefined || !this.#started) return
     try {
+      const { shim, main } = this.#read()
+      // In this order: a shim that is gone has written its last word before it went.
+      const isShimGone = shim === undefined || !isAlive(shim)
       const exit = readExit(this.#directory)
       const why = main === undefined ? 'it was never started' : 'the process that watched over it is gone'
       if (exit !== undefined) void this.#finish(exit)
@@ -126,15 +124,14 @@ export class ProcessContainer {
 
   async destroy(): Promise<void> {
     this.#destroyed = true
-    // One that is not spawned yet sees this and does not begin.
-    if (this.#shim === undefined) await this.#starting
+    // One that has not begun sees this and does not; one that is being started is so in a moment.
+    await this.#starting
     if (!this.#recorded) return void (await this.ended)
     const since = systemClock.now()
     while (!this.#isEmpty && !(await this.#empty())) {
       if (systemClock.now() - since < DESTROY_TIMEOUT_MS) continue
       throw new Error(`container ${this.#id} still has processes after ${DESTROY_TIMEOUT_MS / 1000} s`)
     }
-    await this.#starting
     this.look()
     await this.ended
   }
@@ -158,7 +155,8 @@ export class ProcessContainer {
 
   /** Deletes the record of a container that has ended. */
   async deleteRecord(): Promise<void> {
-    await rm(this.#directory, { recursive: true, force: true })
+    // Again if a shim writes into it just now.
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 5 })
   }
 
   /** Watches no more; the container goes on. */
@@ -172,7 +170,9 @@ export class ProcessContainer {
     const logs = await openLogs(spec, account)
     try {
       if (this.#destroyed) throw new LaunchFailed('launch', 'destroyed while it was being launched')
-      const command = chooseShim().command({
+      createRecord(this.#directory)
+      this.#recorded = true
+      this.#main = await chooseShim().start({
         containerId: spec.containerId,
         record: this.#directory,
         sandbox: spec.sandbox,
@@ -180,16 +180,12 @@ export class ProcessContainer {
         argv: spec.argv,
         environment: { ...spec.environment, [MARKER]: spec.containerId },
         account,
+        stdout: logs.stdout,
+        stderr: logs.stderr,
       })
-      createRecord(this.#directory)
-      this.#recorded = true
-      this.#stopWatching = watchRecord(this.#directory, { onHint: () => this.look(), fifo: false })
-      const child = spawnShim(command, this.#directory, logs)
-      const stat = child.pid === undefined ? undefined : readStat(child.pid)
-      if (stat !== undefined) this.#shim = { ...stat, reaper: false, bootId }
-      this.#main = await firstProcess(child)
-      if (command.launchScript !== undefined) await rm(recordFile.launch(this.#directory), { force: true })
-      void ended(child).then(() => this.look())
+      this.#started = true
+      this.look()
+      if (this.isRunning()) this.#watch()
       return this.#main
     } finally {
       // The shim has its own copies by now; nobody waits for these.
@@ -199,18 +195,31 @@ export class ProcessContainer {
 
   /** After a launch that failed: nothing is left, not even the record. */
   async #abandon(): Promise<void> {
-    this.#stopWatching()
-    if (this.#shim !== undefined) await this.#empty()
-    this.#isEmpty = true
-    if (this.#recorded) await this.deleteRecord()
     this.#exit ??= { kind: 'lost', why: 'it was not launched' }
+    if (this.#recorded) {
+      this.#roots()
+      // Without it, a shim that is only late starts nothing any more.
+      await this.deleteRecord().catch(() => {})
+      await this.#empty()
+    }
+    this.#isEmpty = true
     this.#settle(this.#exit)
+  }
+
+  #watch(): void {
+    const onHint = () => this.look()
+    const ways = [watchExit(this.#directory, onHint), watchShim(this.#directory, onHint)]
+    this.#stopWatching = () => {
+      for (const stop of ways) stop()
+    }
   }
 
   async #finish(exit: ContainerExit): Promise<void> {
     this.#exit = exit
     this.#stopWatching()
-    const { shim } = this.#roots()
+    const { shim, main } = this.#roots()
+    // Without its record, a shim that is only late starts nothing any more.
+    if (exit.kind === 'lost' && main === undefined) await this.deleteRecord().catch(() => {})
     if (exit.kind !== 'lost' && shim?.reaper) {
       if (mayBeAlive(shim)) await sleep(systemClock, SHIM_GOES_MS)
       // It goes only when no orphan is left.
@@ -241,15 +250,16 @@ export class ProcessContainer {
   /** What is known by now: shim and first process record themselves while the launch goes on. */
   #roots(): TreeRoots {
     try {
-      if (this.#shim !== undefined && !this.#shimRecordRead) {
-        const shim = readShim(this.#directory)
-        this.#shimRecordRead = shim !== undefined
-        this.#shim = shim ?? this.#shim
-      }
-      this.#main ??= readMain(this.#directory)
+      return this.#read()
     } catch {
       // What is not to be read now is read next time.
+      return { containerId: this.#id, shim: this.#shim, main: this.#main }
     }
+  }
+
+  #read(): TreeRoots {
+    this.#shim ??= readShim(this.#directory)
+    this.#main ??= readMain(this.#directory)
     return { containerId: this.#id, shim: this.#shim, main: this.#main }
   }
 }

@@ -157,6 +157,12 @@ function isGone(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ESRCH'
 }
 
+/** `PID STARTTIME`, as records and shims write it. */
+export function parseIdentity(text: string): Identity | undefined {
+  const match = /^(\d+) (\d+)$/.exec(text)
+  return match === null ? undefined : { pid: Number(match[1]), startTime: Number(match[2]) }
+}
+
 /** Changes at every start of the machine. */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()

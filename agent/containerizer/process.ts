@@ -1,8 +1,9 @@
 // Containers that are plain processes: a shim for each, a record on disk, and marks that hold its processes together.
 //
-//   agent --spawn--> shim --fork--> first process --> anything      found by descent, session and marker
-//     ^                | writes `pid` and `exit` into the record
-//     +----------------+ noticed by: end of the child, watch on the record, FIFO, sweep
+//   agent --order--> server of shims --fork--> shim --fork--> first process --> anything
+//     ^              (shim.c; without a          |             found by descent, session and marker
+//     |              compiler a shell script)    | writes `pid` and `exit` into the record
+//     +------------------------------------------+ noticed by: a watch on the record, the end of a FIFO, a sweep
 //
 // The shim outlives the agent; the next agent reads the record and watches on. Nothing is ever found by name.
 import { readdirSync } from 'node:fs'
@@ -36,7 +37,7 @@ export interface ProcessContainerizerOptions {
 
 /** How often every running container is looked at, should all that notices its end have failed. */
 const SWEEP_MS = 2_000
-/** More at once are not faster: forking takes its time, and the agent has to do other things in between. */
+/** More at once are not faster, and the agent has to do other things in between. */
 const LAUNCHES_AT_ONCE = 4
 /** Containers are looked at in portions of this many, so that thousands do not hold up the agent. */
 const PORTION = 128

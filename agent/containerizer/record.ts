@@ -9,7 +9,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ContainerExit } from './containerizer.ts'
-import type { Identity } from './process-table.ts'
+import { type Identity, parseIdentity } from './process-table.ts'
 
 export interface ShimRecord extends Identity {
   /** Orphans of the container fall back to it, and it stays until none is left. */
@@ -35,13 +35,9 @@ export function readShim(directory: string): ShimRecord | undefined {
 }
 
 export function readMain(directory: string): Identity | undefined {
-  return parseIdentity(textOf(join(directory, 'pid')))
-}
-
-/** `PID STARTTIME` with its line end; without it the line is not yet whole. */
-export function parseIdentity(text: string): Identity | undefined {
-  const match = /^(\d+) (\d+)\n/.exec(text)
-  return match === null ? undefined : { pid: Number(match[1]), startTime: Number(match[2]) }
+  const text = textOf(join(directory, 'pid'))
+  // Without its line end it is not yet whole.
+  return text.endsWith('\n') ? parseIdentity(text.trim()) : undefined
 }
 
 /** undefined while the container runs, and for ever when the shim died: then nothing is guessed. */

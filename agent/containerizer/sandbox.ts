@@ -15,14 +15,25 @@ const LOG_MODE = 0o640
 
 /** Makes the directory if it is not there. Doing it twice is harmless; an existing one is left as it is. */
 export async function createSandbox(path: string, owner?: Owner): Promise<void> {
-  if (!(await makeDirectory(path))) return
-  const sandbox = await openSandbox(path, owner)
+  await (await openSandbox(path, owner)).close()
+}
+
+/**
+ * The sandbox, made if it is not there: what is done through this handle is done there. A nested sandbox lies in a
+ * directory of its user, who might put a link in its place: the agent must not write as root where that leads.
+ */
+export async function openSandbox(path: string, owner: Owner | undefined): Promise<FileHandle> {
+  const isNew = await makeDirectory(path)
+  const sandbox = await openDirectory(path, { exactly: owner !== undefined })
+  if (!isNew) return sandbox
   try {
     // Not left to the umask.
     await sandbox.chmod(SANDBOX_MODE)
     if (owner !== undefined) await sandbox.chown(owner.uid, owner.gid)
-  } finally {
+    return sandbox
+  } catch (error) {
     await sandbox.close()
+    throw error
   }
 }
 
@@ -45,14 +56,6 @@ export async function openLog(sandbox: FileHandle, name: string, owner?: Owner):
     await file.close()
     throw error
   }
-}
-
-/**
- * The sandbox itself: what is done through this handle is done there. A nested sandbox lies in a directory of its
- * user, who might put a link in its place: the agent must not write as root where that leads.
- */
-export function openSandbox(path: string, owner: Owner | undefined): Promise<FileHandle> {
-  return openDirectory(path, { exactly: owner !== undefined })
 }
 
 /** Points the link `latest` beside the runs of an executor to one of them; never missing in between. */

@@ -1,11 +1,12 @@
 // Picks the shim that starts tasks: the one in C where it could be compiled, the one in sh until then and elsewhere.
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { accessSync, constants, statSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { MARKER } from './process-tree.ts'
+import { compiledShim } from './compiled-shim.ts'
+import type { Identity } from './process-table.ts'
+import { shellShim } from './shell-shim.ts'
 import type { Account } from './user.ts'
 
 /** What a shim is told about one launch. */
@@ -20,21 +21,18 @@ export interface ShimOrder {
   readonly environment: Readonly<Record<string, string>>
   /** undefined: as the agent. */
   readonly account: Account | undefined
-}
-
-/** The process to start. Nothing of the task's environment is in its arguments: everyone may read those. */
-export interface ShimCommand {
-  readonly file: string
-  readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-  /** To be written to the record as `launch`, readable by the agent's user only. */
-  readonly launchScript: string | undefined
+  /** Descriptors of this process, open for appending until the start is over. */
+  readonly stdout: number
+  readonly stderr: number
 }
 
 export interface Shim {
   readonly kind: 'c' | 'sh'
-  /** Throws a sentence when this shim cannot do what is ordered. */
-  command(order: ShimOrder): ShimCommand
+  /**
+   * Resolves when the first process is recorded, just before it becomes the command; rejects with a sentence. A shim
+   * that was started may still be there then: whatever it does needs the record, which the caller deletes.
+   */
+  start(order: ShimOrder): Promise<Identity>
 }
 
 export interface ShimChoice {
@@ -53,11 +51,13 @@ export interface ShimOptions {
   readonly sourceDirectory?: string | undefined
 }
 
+/** A shim that says nothing for so long is stuck, for instance on a file system that does not answer. */
+export const START_TIMEOUT_MS = 30_000
+/** As a login shell of root has it. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const COMPILE_TIMEOUT_MS = 60_000
-/** As a login shell of root has it; also what finds the helpers of the shim in sh. */
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** Where execvp looks when the task's environment has no PATH. */
-const DEFAULT_PATH = '/bin:/usr/bin'
+/** What a compiled shim says when it is given nothing to do. */
+const NOTHING_TO_DO = 64
 
 /** Starts compiling at once and does not wait for it: the first tasks may go through sh. */
 export function chooseShim(options: ShimOptions): ShimChoice {
@@ -73,94 +73,8 @@ export function chooseShim(options: ShimOptions): ShimChoice {
   }
 }
 
-function compiledShim(binary: string): Shim {
-  return {
-    kind: 'c',
-    command(order) {
-      const { account, environment } = order
-      const user =
-        account === undefined
-          ? ['-', '-', '-']
-          : [String(account.uid), String(account.gid), account.groups.join(',')]
-      // The prefix hides LD_PRELOAD and its like from the shim itself, which takes it off again.
-      const hidden = Object.entries(environment).map(([name, value]) => [`T:${name}`, value])
-      return {
-        file: binary,
-        args: [order.record, order.sandbox, order.bootId, ...user, ...order.argv],
-        env: { [MARKER]: order.containerId, ...Object.fromEntries(hidden) },
-        launchScript: undefined,
-      }
-    },
-  }
-}
-
-function shellShim(script: string): Shim {
-  return {
-    kind: 'sh',
-    command: (order) => ({
-      file: '/bin/sh',
-      args: [script, order.record, order.sandbox, order.bootId],
-      env: { PATH: SYSTEM_PATH, [MARKER]: order.containerId },
-      launchScript: launchScript(order),
-    }),
-  }
-}
-
-/** Becomes the command in four steps without forking: a session, the user, the environment, the program. */
-function launchScript({ argv, sandbox, environment, account }: ShimOrder): string {
-  const program = argv[0] ?? ''
-  if (findProgram(program, environment.PATH ?? DEFAULT_PATH, sandbox) === undefined) {
-    const sentence = `Failed to execute '${program}': No such file or directory`
-    return `started\nprintf '%s\\n' ${quote(sentence)} >&2\nexit 1\n`
-  }
-  if (program.includes('=')) throw new Error(`without a C compiler, a program cannot be named '${program}'`)
-  const setsid = findProgram('setsid', SYSTEM_PATH, '/')
-  const session = setsid === undefined ? [] : [setsid]
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
-  const words = [
-    ...session,
-    ...userSwitch(account),
-    findProgram('env', SYSTEM_PATH, '/') ?? 'env',
-    '-i',
-    ...variables,
-    ...argv,
-  ]
-  return `started\nexec ${words.map(quote).join(' ')}\n`
-}
-
-function userSwitch(account: Account | undefined): string[] {
-  if (account === undefined) return []
-  const setpriv = findProgram('setpriv', SYSTEM_PATH, '/')
-  if (setpriv === undefined) {
-    throw new Error(`to run as '${account.name}', install a C compiler or setpriv (util-linux)`)
-  }
-  const groups = account.groups.length === 0 ? ['--clear-groups'] : ['--groups', account.groups.join(',')]
-  return [setpriv, '--reuid', String(account.uid), '--regid', String(account.gid), ...groups]
-}
-
-/** For sh: everything but a single quote stands for itself between single quotes. */
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`
-}
-
-/** As execvp looks: a name with a slash is a path, any other is looked for in PATH. */
-function findProgram(name: string, path: string, directory: string): string | undefined {
-  const candidates = name.includes('/') ? [name] : path.split(':').map((folder) => join(folder || '.', name))
-  return candidates.map((candidate) => resolve(directory, candidate)).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
-}
-
 /** The path of a compiled shim that runs; rejects where there is no compiler. */
 async function compile(source: string, buildDirectory: string): Promise<string> {
-  const run = promisify(execFile)
   const text = await readFile(source)
   const hash = createHash('sha256').update(text).update(`${process.platform} ${process.arch}`).digest('hex')
   const binary = join(buildDirectory, `shim-${hash.slice(0, 16)}`)
@@ -169,17 +83,10 @@ async function compile(source: string, buildDirectory: string): Promise<string> 
   const attempt = `${binary}.${randomUUID()}`
   try {
     for (const link of [['-static'], []]) {
-      try {
-        const args = ['-O2', ...link, '-o', attempt, source]
-        await run('cc', args, { timeout: COMPILE_TIMEOUT_MS, env: { PATH: process.env.PATH ?? SYSTEM_PATH } })
-        await chmod(attempt, 0o755)
-        if (!(await works(attempt))) continue
-        // Agents that compile at the same time write the same thing: the last rename wins and nothing is torn.
-        await rename(attempt, binary)
-        return binary
-      } catch {
-        // Without a static C library, the second attempt links as usual.
-      }
+      if (!(await compileTo(attempt, source, link))) continue
+      // Agents that compile at the same time write the same thing: the last rename wins and nothing is torn.
+      await rename(attempt, binary)
+      return binary
     }
   } finally {
     await rm(attempt, { force: true })
@@ -187,9 +94,23 @@ async function compile(source: string, buildDirectory: string): Promise<string> 
   throw new Error('no C compiler made a shim that runs')
 }
 
-/** Without arguments it says 64: so a directory that forbids execution is noticed here, not at the first task. */
+/** False also when there is no static C library: the next attempt links as usual. */
+async function compileTo(binary: string, source: string, link: readonly string[]): Promise<boolean> {
+  try {
+    await promisify(execFile)('cc', ['-O2', ...link, '-o', binary, source], {
+      timeout: COMPILE_TIMEOUT_MS,
+      env: { PATH: process.env.PATH ?? SYSTEM_PATH },
+    })
+    await chmod(binary, 0o755)
+    return await works(binary)
+  } catch {
+    return false
+  }
+}
+
+/** So a directory that forbids execution is noticed here, not at the first task. */
 async function works(binary: string): Promise<boolean> {
   return new Promise((done) => {
-    execFile(binary, { timeout: 5_000 }, (error) => done(error?.code === 64))
+    execFile(binary, { timeout: 5_000 }, (error) => done(error?.code === NOTHING_TO_DO))
   })
 }

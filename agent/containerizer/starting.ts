@@ -1,20 +1,12 @@
-// Starts a shim and hears from it that the first process is recorded.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
-import { systemClock } from '../../protocol/clock.ts'
-import type { ContainerSpec } from './containerizer.ts'
-import { LaunchFailed } from './containerizer.ts'
-import type { Identity } from './process-table.ts'
-import { parseIdentity, recordFile } from './record.ts'
-import { createSandbox, openLog, openSandbox } from './sandbox.ts'
-import type { ShimCommand } from './shim.ts'
+// What has to be there before a container starts: a sound order, a user, a sandbox with its logs.
+import assert from 'node:assert/strict'
+import { type ContainerSpec, LaunchFailed } from './containerizer.ts'
+import { openLog, openSandbox } from './sandbox.ts'
 import { type Account, findAccount } from './user.ts'
 
-/** A shim that says nothing for so long is stuck, for instance on a file system that does not answer. */
-const START_TIMEOUT_MS = 30_000
+/** The kernel's limits: of one string (MAX_ARG_STRLEN), and of all together with a stack of 8 MB. */
+const MAX_STRING_BYTES = 128 * 1024
+const MAX_STRINGS_BYTES = 2 * 1024 * 1024 - 64 * 1024
 
 export interface OpenLogs {
   readonly stdout: number
@@ -35,8 +27,15 @@ export function specError(spec: ContainerSpec): string | undefined {
   }
   if ([stdout, stderr].some((name) => name.includes('/')))
     return 'output goes to a file directly in the sandbox'
-  const texts = [sandbox, stdout, stderr, ...argv, ...Object.entries(environment).flat()]
-  return texts.some((text) => text.includes('\0')) ? 'command and environment cannot hold a NUL' : undefined
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+  if ([sandbox, stdout, stderr, ...argv, ...variables].some((text) => text.includes('\0'))) {
+    return 'command and environment cannot hold a NUL'
+  }
+  const sizes = [...argv, ...variables].map((text) => Buffer.byteLength(text) + 1)
+  const isTooLarge =
+    sizes.some((size) => size > MAX_STRING_BYTES) ||
+    sizes.reduce((sum, size) => sum + size + 8, 0) > MAX_STRINGS_BYTES
+  return isTooLarge ? 'command and environment are larger than the kernel takes' : undefined
 }
 
 /** The account to switch to; undefined when the agent's own will do. Rejects with `LaunchFailed`, naming the user. */
@@ -52,15 +51,18 @@ export async function accountFor(user: string | undefined): Promise<Account | un
 
 /** Makes the sandbox if needed and opens the two files for output. */
 export async function openLogs(spec: ContainerSpec, account: Account | undefined): Promise<OpenLogs> {
-  await createSandbox(spec.sandbox, account)
   const sandbox = await openSandbox(spec.sandbox, account)
-  const opened: FileHandle[] = []
-  const close = async () => void (await Promise.allSettled(opened.map((file) => file.close())))
+  const opening = [spec.stdout ?? 'stdout', spec.stderr ?? 'stderr'].map((name) =>
+    openLog(sandbox, name, account),
+  )
+  const close = async () => {
+    for (const opened of await Promise.allSettled(opening)) {
+      if (opened.status === 'fulfilled') await opened.value.close().catch(() => {})
+    }
+  }
   try {
-    const stdout = await openLog(sandbox, spec.stdout ?? 'stdout', account)
-    opened.push(stdout)
-    const stderr = await openLog(sandbox, spec.stderr ?? 'stderr', account)
-    opened.push(stderr)
+    const [stdout, stderr] = await Promise.all(opening)
+    assert(stdout !== undefined && stderr !== undefined)
     return { stdout: stdout.fd, stderr: stderr.fd, close }
   } catch (error) {
     await close()
@@ -68,57 +70,4 @@ export async function openLogs(spec: ContainerSpec, account: Account | undefined
   } finally {
     void sandbox.close()
   }
-}
-
-/** In a session of its own, so that it outlives this process; the logs are its standard output and error. */
-export function spawnShim(command: ShimCommand, record: string, logs: OpenLogs): ChildProcess {
-  if (command.launchScript !== undefined) {
-    writeFileSync(recordFile.launch(record), command.launchScript, { mode: 0o600 })
-  }
-  const child = spawn(command.file, command.args, {
-    cwd: '/',
-    env: { ...command.env },
-    detached: true,
-    stdio: ['ignore', logs.stdout, logs.stderr, 'pipe'],
-  })
-  child.unref()
-  return child
-}
-
-/** Resolves with the first process when it is recorded; rejects with what the shim says, or with how it failed. */
-export async function firstProcess(child: ChildProcess): Promise<Identity> {
-  const line = child.stdio[3] as Readable
-  let isLate = false
-  const cancel = systemClock.after(START_TIMEOUT_MS, () => {
-    isLate = true
-    line.destroy()
-  })
-  // A shim that could not be executed at all is told by this event; then the pipe ends too.
-  let failure: Error | undefined
-  child.on('error', (error) => {
-    failure = error
-  })
-  let text = ''
-  try {
-    for await (const chunk of line) {
-      text += String(chunk)
-      if (text.includes('\n')) break
-    }
-  } catch (error) {
-    failure ??= error as Error
-  } finally {
-    cancel()
-    line.destroy()
-  }
-  const main = parseIdentity(text)
-  if (main !== undefined) return main
-  if (text.startsWith('!')) throw new LaunchFailed('launch', text.slice(1).trim())
-  if (isLate) throw new LaunchFailed('launch', `not started within ${START_TIMEOUT_MS / 1000} s`)
-  throw new LaunchFailed('launch', `the shim did not start it: ${failure?.message ?? 'it ended early'}`)
-}
-
-/** Resolves when the process has ended; never rejects. */
-export async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  await once(child, 'exit').catch(() => {})
 }

@@ -2,11 +2,23 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeOrder } from '../../../agent/containerizer/compiled-shim.ts'
 import type { ContainerSpec } from '../../../agent/containerizer/containerizer.ts'
 import { readStat } from '../../../agent/containerizer/process-table.ts'
+import { launchScript } from '../../../agent/containerizer/shell-shim.ts'
 import {
   buildDirectory,
   type Fixture,
@@ -26,7 +38,9 @@ describe.each(shimKinds)('shim in %s', (kind) => {
   afterAll(() => it.close())
 
   /** Launches in a process of its own, kills that with SIGKILL, and yields the pids of the tasks. */
-  async function launchAndDie(...specs: ContainerSpec[]): Promise<number[]> {
+  async function launchAndDie(...given: (ContainerSpec | { delayMs: number })[]): Promise<number[]> {
+    const specs = given.filter((each): each is ContainerSpec => 'argv' in each)
+    const delay = given.find((each) => 'delayMs' in each)
     const agent = spawn(
       process.execPath,
       [
@@ -34,14 +48,16 @@ describe.each(shimKinds)('shim in %s', (kind) => {
         it.containersDirectory,
         buildDirectory,
         kind,
+        String(delay?.delayMs ?? ''),
         ...specs.map((spec) => JSON.stringify(spec)),
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
+    const ended = once(agent, 'exit')
     const line = await firstLine(agent)
-    agent.kill('SIGKILL')
-    await once(agent, 'exit')
-    return (JSON.parse(line) as { pid: number }[]).map(({ pid }) => pid)
+    if (delay === undefined) agent.kill('SIGKILL')
+    await ended
+    return (JSON.parse(line === '' ? '[]' : line) as { pid: number }[]).map(({ pid }) => pid)
   }
 
   const shimOf = (id: string) =>
@@ -195,23 +211,76 @@ describe.each(shimKinds)('shim in %s', (kind) => {
     for (const id of [empty, torn]) await next.remove(id)
   })
 
-  test('a shim whose agent dies before it hears of the start runs the task all the same', async () => {
+  test('a shim whose agent is deaf runs the task all the same', async () => {
     const spec = it.spec('echo ran')
     const record = join(it.containersDirectory, spec.containerId)
     mkdirSync(spec.sandbox)
     mkdirSync(record)
-    const order = { ...spec, record, bootId: 'x', account: undefined }
-    const command = it.shims.current().command(order)
-    if (command.launchScript !== undefined) writeFileSync(join(record, 'launch'), command.launchScript)
-    // Descriptor 3 is a pipe whose reader is gone.
-    const child = spawn('/bin/sh', ['-c', 'sleep 0.2; exec "$@"', 'sh', command.file, ...command.args], {
-      env: { ...command.env },
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
-    })
-    child.stdio[3]?.destroy()
-    await once(child, 'exit')
+    const log = openSync(join(spec.sandbox, 'stdout'), 'a')
+    const order = { ...spec, record, bootId: 'x', account: undefined, stdout: log, stderr: log }
+    if (kind === 'c') {
+      const [binary = ''] = readdirSync(buildDirectory)
+        .filter((name) => /^shim-[0-9a-f]+$/.test(name))
+        .toSorted(
+          (a, b) => statSync(join(buildDirectory, b)).mtimeMs - statSync(join(buildDirectory, a)).mtimeMs,
+        )
+      const server = spawn(join(buildDirectory, binary), ['serve'], { stdio: ['pipe', 'pipe', 'inherit'] })
+      server.stdout.destroy()
+      server.stdin.write(encodeOrder(order))
+      await until(() => existsSync(join(record, 'exit')))
+      server.stdin.end()
+      await once(server, 'exit')
+    } else {
+      writeFileSync(join(record, 'launch'), launchScript(order))
+      // Descriptor 3 is a pipe whose reader is gone.
+      const script = join(import.meta.dirname, '../../../agent/containerizer/shim.sh')
+      const args = ['-c', 'sleep 0.2; exec "$@"', 'sh', '/bin/sh', script, record, spec.sandbox, 'x']
+      const child = spawn('/bin/sh', args, { stdio: ['ignore', log, log, 'pipe'] })
+      child.stdio[3]?.destroy()
+      await once(child, 'exit')
+    }
+    closeSync(log)
     expect(readFileSync(join(record, 'exit'), 'utf8')).toBe('exit 0\n')
+    expect(it.output(spec.containerId)).toBe('ran\n')
     rmSync(record, { recursive: true })
+  })
+
+  test('an agent killed in the midst of launches: each ran, runs or is lost, and nothing is left', async () => {
+    for (const delayMs of [0, 2, 5, 10, 20]) {
+      const specs = Array.from({ length: 6 }, () => it.spec('echo ran; exec sleep 300'))
+      await launchAndDie({ delayMs }, ...specs)
+      const next = it.another()
+      const { containers } = await next.recover(specs.map(({ containerId }) => containerId))
+      for (const { containerId } of specs) {
+        const found = containers.get(containerId)
+        expect(['running', 'lost']).toContain(found?.kind)
+        if (found?.kind === 'lost') expect(markedPids(containerId)).toEqual([])
+        await next.remove(containerId)
+        expect(markedPids(containerId)).toEqual([])
+      }
+    }
+  })
+
+  test.runIf(kind === 'c')('the server of shims killed: tasks go on, and the next one starts', async () => {
+    const [first, second] = [it.spec('sleep 0.5; exit 3'), it.spec('exit 4')]
+    await it.containerizer.launch(first)
+    const server = readStat(shimOf(first.containerId))?.parent ?? 0
+    expect(readStat(server)?.parent).toBe(process.pid)
+    process.kill(server, 'SIGKILL')
+    await until(() => !isRunning(server))
+    const again = await until(() => it.containerizer.launch(second))
+    expect(again.pid).toBeGreaterThan(0)
+    expect(await it.containerizer.wait(second.containerId)).toEqual({ kind: 'exited', code: 4 })
+    expect(await it.containerizer.wait(first.containerId)).toEqual({ kind: 'exited', code: 3 })
+  })
+
+  test.runIf(kind === 'c')('the server of shims ends with its agent, also with SIGKILL', async () => {
+    const spec = it.spec('sleep 300')
+    await launchAndDie(spec)
+    await until(() => readStat(shimOf(spec.containerId))?.parent === 1)
+    const next = it.another()
+    await next.recover([spec.containerId])
+    await next.remove(spec.containerId)
   })
 })
 
