@@ -8,9 +8,9 @@ import { charge, release, unsound, used, withoutOffers } from '../../../master/a
 import { type Decision, nothing } from '../../../master/decision.ts'
 import type { Ledger, Resources } from '../../../master/model.ts'
 import { add, contains, equal, isEmpty, quantities } from '../../../protocol/resources.ts'
-import type { Store } from '../../../store/store.ts'
 import { agent, cpusMem, framework, ports } from '../../master/allocator/world.ts'
 import { place } from './place.ts'
+import { numbers, shaken, turnOfLoop } from './shaking.ts'
 
 const TOTAL: Resources = [...cpusMem(4, 4096), ports(31000, 31063)]
 const AGENTS = ['cluster-Sa', 'cluster-Sb', 'cluster-Sc']
@@ -86,15 +86,6 @@ describe('S1: nothing is given twice', () => {
     expect(accepted).toBeGreaterThan(8 * 5)
   })
 })
-
-/** Small numbers that follow from the seed. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed >>> 0
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
 
 interface Hand {
   readonly frameworkId: string
@@ -172,38 +163,4 @@ function onLedger(
       return { changes: [{ do: 'put', kind: 'ledger', item, when: { name: 'unchanged' } }], tell: [], answer }
     },
   })
-}
-
-function turnOfLoop(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
-}
-
-/** Every call waits a while before and after, so that calls overtake each other; keeps every ledger that was written. */
-function shaken(store: Store, next: (below: number) => number, seen: Ledger[]): Store {
-  const wait = async (): Promise<void> => {
-    for (let left = next(4); left > 0; left--) await turnOfLoop()
-  }
-  const shake = async <T>(call: () => Promise<T>): Promise<T> => {
-    await wait()
-    const result = await call()
-    await wait()
-    return result
-  }
-  return {
-    get: (kind, ref) => shake(() => store.get(kind, ref)),
-    getMany: (kind, refs) => shake(() => store.getMany(kind, refs)),
-    load: (refs) => shake(() => store.load(refs)),
-    query: (partition, ref, options) => shake(() => store.query(partition, ref, options)),
-    commit: (changes, token) =>
-      shake(async () => {
-        const result = await store.commit(changes, token)
-        for (const change of changes) {
-          if (result.kind === 'committed' && change.do === 'put' && change.kind === 'ledger')
-            seen.push(change.item)
-        }
-        return result
-      }),
-  }
 }
