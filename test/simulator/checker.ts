@@ -74,7 +74,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
   readonly #sentAt = new Map<SchedulerCall, number>()
   readonly #starts = new Map<string, number>()
   readonly #lastBeat = new Map<string, number>()
-  readonly #markedAt: { readonly at: number; readonly agentId: string }[] = []
+  readonly #markedAt: { readonly at: number; readonly agentId: string; readonly silentFor: number }[] = []
   readonly #tornDown = new Set<string>()
   readonly #seen = new Map<string, SimFramework>()
   #asked: Asked[] = []
@@ -211,14 +211,14 @@ export class Checker implements FrameworkObserver, MachineObserver {
         `${agentId} is marked although only ${Math.round(heardFor)} ms of its silence were without an outage of ours (F21)`,
         agentId,
       )
-    this.#markedAt.push({ at: now, agentId })
-    const recent = this.#markedAt.filter(({ at }) => at > now - tickMs * 0.8).length
-    const reachable = [...this.ledgers.values()].filter(
-      ({ life }) => life === 'active' || life === 'returning',
-    ).length
-    const limit = Math.max(2, Math.floor((reachable + recent) * 0.2), this.#settings.removalsPerMinute)
-    if (recent > limit)
-      this.violated('S15', `${recent} agents are marked in one pass, of ${reachable + recent}`, agentId)
+    this.#markedAt.push({ at: now, agentId, silentFor })
+    const pass = this.#markedAt.filter(({ at }) => at > now - tickMs * 0.8)
+    const lives = [...this.ledgers.values()].map(({ life }) => life)
+    const reachable = lives.filter((life) => life === 'active' || life === 'returning').length + pass.length
+    if (pass.length <= Math.max(2, Math.floor(reachable * this.#settings.maxExpiredShare))) return
+    // Above the limit somebody must have been silent for one timeout more.
+    if (pass.every((one) => one.silentFor < 2 * timeoutMs - 2 * tickMs))
+      this.violated('S15', `${pass.length} of ${reachable} agents are marked in one pass`, agentId)
   }
 
   /** S18: what is charged in the ledger is what stands in the items of its tasks and executors. */
