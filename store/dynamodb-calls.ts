@@ -46,6 +46,8 @@ export interface Operations {
 }
 
 export interface DynamoCalls {
+  /** False for an emulator: nobody pays for what is written there. */
+  readonly isBilled: boolean
   /**
    * One try, never repeated by itself: retries are the store's, with evidence. Throws errors whose `name` is
    * DynamoDB's, with `Item` or `CancellationReasons` where DynamoDB gives them.

@@ -80,6 +80,7 @@ export function sdkCalls(client: DynamoDBClient): DynamoCalls {
     () => 'a client that repeats calls hides its own writes; make it with dynamoClient',
   )
   return {
+    isBilled: true,
     async call(operation, input) {
       // The table pairs each operation with its command, which the compiler cannot follow over a type parameter.
       const Command = COMMANDS[operation] as unknown as new (input: object) => GetItemCommand

@@ -6,6 +6,7 @@ import { readRow, writeKey, writeRow } from './attributes.ts'
 import { type DynamoCalls, isNamed } from './dynamodb-calls.ts'
 import { expressionOf, tokenOf, transactItem } from './expressions.ts'
 import { storeOver } from './over-rows.ts'
+import { UNBILLED_UNIT_BYTES, UNIT_BYTES } from './packing.ts'
 import { NothingProcessed, type Patience, persistently, reasonCodes, type StoreLog } from './retrying.ts'
 import { nameOf, type Row, type RowKey, type Rows, type Step } from './rows.ts'
 import type { Store } from './store.ts'
@@ -41,7 +42,8 @@ export function dynamoStore(options: DynamoStoreOptions): Store {
     ...options.patience,
     log: options.log,
   }
-  return storeOver(dynamoRows(options, patience), options.clock ?? systemClock)
+  const unitBytes = options.calls.isBilled ? UNIT_BYTES : UNBILLED_UNIT_BYTES
+  return storeOver(dynamoRows(options, patience), options.clock ?? systemClock, unitBytes)
 }
 
 function dynamoRows(

@@ -7,7 +7,7 @@ import type { Refs } from '../master/decision.ts'
 import type { ItemKind, Items } from '../master/model.ts'
 import { assert } from './assert.ts'
 import { readBody, writeBody } from './body.ts'
-import { pack, unpack } from './packing.ts'
+import { pack, UNIT_BYTES, unpack } from './packing.ts'
 import { packResources, unpackResources } from './resource-lists.ts'
 import { type Lifted, type Row, type RowKey, sizeOf } from './rows.ts'
 import type { PartitionKinds, Partitions } from './store.ts'
@@ -107,8 +107,16 @@ export function keyOf<K extends ItemKind>(kind: K, ref: Refs[K]): RowKey {
   return key
 }
 
-/** The row of an item as the commit named `attempt` writes it: with the next version. */
-export function writeItem<K extends ItemKind>(kind: K, item: Items[K] & Refs[K], attempt: string): Row {
+/**
+ * The row of an item as the commit named `attempt` writes it: with the next version.
+ * @param unitBytes see `packing.ts`
+ */
+export function writeItem<K extends ItemKind>(
+  kind: K,
+  item: Items[K] & Refs[K],
+  attempt: string,
+  unitBytes = UNIT_BYTES,
+): Row {
   const { schema, lifted } = KINDS[kind]
   const body: Record<string, unknown> = { ...item, version: undefined }
   const beside: Partial<Record<Lifted, unknown>> = {}
@@ -127,7 +135,7 @@ export function writeItem<K extends ItemKind>(kind: K, item: Items[K] & Refs[K],
     body: '',
     ...(beside as Pick<Row, Lifted>),
   }
-  return { ...row, body: pack(withoutCluster(key, writeBody(body)), sizeOf(row)) }
+  return { ...row, body: pack(withoutCluster(key, writeBody(body)), sizeOf(row), unitBytes) }
 }
 
 /** The item of a row. Throws on a row of a later release than the next one. */

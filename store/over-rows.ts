@@ -6,6 +6,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { assert } from './assert.ts'
 import { type Rule, ruleOf } from './conditions.ts'
 import { KINDS, keyOf, PARTITIONS, readCursor, readItem, writeCursor, writeItem } from './items.ts'
+import { UNIT_BYTES } from './packing.ts'
 import { byBytes, expired, nameOf, type Row, type Rows, type Step, sizeOf } from './rows.ts'
 import type { CommitResult, Found, PartitionKinds, Store } from './store.ts'
 
@@ -13,8 +14,11 @@ import type { CommitResult, Found, PartitionKinds, Store } from './store.ts'
 export const MAX_ITEM_BYTES = 400 * 1024
 export const MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 
-/** The store over `rows`; `clock` says what is past its ttl. */
-export function storeOver(rows: Rows, clock: Clock): Store {
+/**
+ * The store over `rows`; `clock` says what is past its ttl.
+ * @param unitBytes see `packing.ts`
+ */
+export function storeOver(rows: Rows, clock: Clock, unitBytes = UNIT_BYTES): Store {
   const nowSeconds = () => Math.floor(clock.now() / 1000)
 
   function itemOf<K extends ItemKind>(kind: K, row: Row | undefined): Items[K] | undefined {
@@ -54,7 +58,7 @@ export function storeOver(rows: Rows, clock: Clock): Store {
     async commit(changes, token): Promise<CommitResult> {
       if (changes.length === 0) return { kind: 'committed' }
       const seconds = nowSeconds()
-      const steps = changes.map((change) => stepOf(change, token, seconds))
+      const steps = changes.map((change) => stepOf(change, { token, seconds, unitBytes }))
       checkBounds(changes, steps)
       const failed = await rows.commit(steps, token)
       if (failed.length === 0) return { kind: 'committed' }
@@ -64,16 +68,18 @@ export function storeOver(rows: Rows, clock: Clock): Store {
 }
 
 /** A change as the table executes it; keys of items and refs are the same fields. */
-export function stepOf(change: Change, token: string, nowSeconds: number): Step {
-  const { rule, args } = ruleOf(change, { expires: expires(change.kind), nowSeconds })
+function stepOf(
+  change: Change,
+  { token, seconds, unitBytes }: { token: string; seconds: number; unitBytes: number },
+): Step {
+  const { rule, args } = ruleOf(change, { expires: expires(change.kind), nowSeconds: seconds })
   assertFits(change.kind, rule)
-  if (change.do === 'put') return { do: 'put', row: rowOf(change.kind, change.item, token), rule, args }
+  if (change.do === 'put') {
+    // The compiler sees a union of kinds and a union of items, but not that they belong together: `Change` says it.
+    const item = change.item as Items[ItemKind] & Refs[ItemKind]
+    return { do: 'put', row: writeItem<ItemKind>(change.kind, item, token, unitBytes), rule, args }
+  }
   return { do: change.do, row: keyOf<ItemKind>(change.kind, change.item), rule, args }
-}
-
-// The compiler sees a union of kinds and a union of items, but not that they belong together: `Change` says it.
-function rowOf(kind: ItemKind, item: Items[ItemKind], token: string): Row {
-  return writeItem<ItemKind>(kind, item as Items[ItemKind] & Refs[ItemKind], token)
 }
 
 function expires(kind: ItemKind): boolean {

@@ -11,6 +11,7 @@ export function plainCalls(options: {
 }): DynamoCalls {
   const plain = awsJson({ service: 'DynamoDB_20120810', ...options })
   return {
+    isBilled: false,
     async call(operation, input) {
       try {
         // What DynamoDB answers to an operation is the output of that operation.
