@@ -253,10 +253,10 @@ describe('a stream that moves', () => {
   test('C151 a framework without failover timeout has ten seconds to return', async () => {
     const leaving = await worker()
     const info = { failover_timeout: 0 }
-    const [returning, lost] = [await subscribe(leaving, { info }), await subscribe(leaving, { info })]
-    const kept = await machine.run(returning, 'c151-kept', 0)
-    await returning.call({ type: 'SUPPRESS' })
-    const ended = await machine.run(lost, 'c151-lost', 0)
+    const returning = await subscribe(leaving, { info })
+    const kept = await machine.run(returning, 'c151-kept')
+    const lost = await subscribe(leaving, { info })
+    const ended = await machine.run(lost, 'c151-lost')
     await leaving.stop()
     await Promise.all([returning.untilEnd(), lost.untilEnd()])
     const endedAt = cluster.clock.now()
