@@ -62,6 +62,7 @@ export function localAgents(options: AgentsOptions): LocalAgents {
   return {
     agents,
     async start() {
+      mkdirSync(join(options.dataDir, 'agents'), { recursive: true })
       for (let index = 0; index < options.count && !stopping; index++) await startOne(index)
       // Left by an earlier start with more agents: they are part of the cluster, and end with it.
       for (const index of runningBeyond(options.count)) if (!stopping) await startOne(index)

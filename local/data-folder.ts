@@ -1,7 +1,7 @@
 // The folder of one cluster: the given one, locked and kept, or a fresh one that goes with us.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { runningIn } from './agents.ts'
 import { isHeld, lock } from './lock.ts'
 
@@ -21,9 +21,16 @@ export interface DataFolder {
 export function openDataFolder(given: string | undefined): DataFolder {
   if (given === undefined) return freshFolder()
   const path = resolve(given)
-  attempt(path, () => mkdirSync(path, { recursive: true, mode: 0o700 }))
+  attempt(path, () => make(path))
   requireSpace(path)
   return { path, kept: true, giveBack: attempt(path, () => lock(path)) }
+}
+
+/** Folder by folder: Node's own recursion never ends below /proc. */
+function make(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
+  if (dirname(path) !== path) make(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 function freshFolder(): DataFolder {
@@ -93,6 +100,7 @@ function attempt<T>(path: string, act: () => T): T {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'nothing can be made there',
   EACCES: 'you may not write there',
   EPERM: 'you may not write there',
   EROFS: 'its file system is read-only',

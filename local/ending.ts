@@ -9,13 +9,17 @@ const PARENT_LOOK_MS = 500
 type TakeBack = () => Promise<void> | void
 
 export class Ending {
-  readonly #about: { readonly onBegin: () => void; readonly onEnd: () => void; readonly hurry: () => void }
+  readonly #about: {
+    readonly onBegin: () => Promise<void>
+    readonly onEnd: () => void
+    readonly hurry: () => void
+  }
   readonly #undo: TakeBack[] = []
   #begunAt: number | undefined
 
   /** `hurry` is called before the process ends without waiting any longer. */
   constructor(about: {
-    readonly onBegin: () => void
+    readonly onBegin: () => Promise<void>
     readonly onEnd: () => void
     readonly hurry: () => void
   }) {
@@ -67,12 +71,14 @@ export class Ending {
       return
     }
     this.#begunAt = performance.now()
-    this.#about.onBegin()
     setTimeout(() => void this.#now(status), AT_MOST_MS).unref()
-    void this.#takeBack().then(() => {
-      this.#about.onEnd()
-      process.exit(status)
-    })
+    void this.#about
+      .onBegin()
+      .then(() => this.#takeBack())
+      .then(() => {
+        this.#about.onEnd()
+        process.exit(status)
+      })
   }
 
   async #takeBack(): Promise<void> {

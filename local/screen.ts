@@ -19,7 +19,8 @@ export interface Screen {
   hint(command: string): void
   /** Asked for at each picture. */
   showDead(dead: () => readonly LocalAgent[]): void
-  stopping(agents: number): void
+  /** Resolves when it is known what there is to be stopped. */
+  stopping(agents: number): Promise<void>
   /** Cleans the terminal and says what was stopped; `kept` is the folder with everything in it. */
   stopped(kept: string | undefined): void
   /** Takes the picture away, so that something else can be printed. */
@@ -29,6 +30,7 @@ export interface Screen {
 const LOOK_EVERY_MS = 500
 const LOOK_EVERY_MS_AT_START = 40
 const LOOK_AT_MOST_MS = 2_000
+const LAST_LOOK_MS = 300
 const REMEMBERED = 200
 /** Clears the screen: after a resize the terminal has wrapped the old picture in a way nobody can count. */
 const FRESH_SCREEN = '\u001B[2J\u001B[H'
@@ -84,10 +86,12 @@ export function startScreen(options: {
     showDead(asked) {
       dead = asked
     },
-    stopping(agents) {
+    async stopping(agents) {
       phase = 'stopping'
-      ended = { agents, tasks: (state?.frameworks ?? []).flatMap((framework) => framework.tasks).length }
       clearTimeout(timer)
+      draw()
+      state = (await readState(LAST_LOOK_MS)) ?? state
+      ended = { agents, tasks: (state?.frameworks ?? []).flatMap((framework) => framework.tasks).length }
       if (!live) print('stopping', 'stopping', {})
       draw()
     },
@@ -99,10 +103,15 @@ export function startScreen(options: {
     clear: close,
   }
 
-  async function look(): Promise<void> {
-    const next = await fetch(`${url}/state`, { signal: AbortSignal.timeout(LOOK_AT_MOST_MS) })
+  async function readState(withinMs: number): Promise<ViewState | undefined> {
+    if (url === undefined) return undefined
+    return await fetch(`${url}/state`, { signal: AbortSignal.timeout(withinMs) })
       .then((response) => response.json() as Promise<ViewState>)
       .catch(() => undefined)
+  }
+
+  async function look(): Promise<void> {
+    const next = await readState(LOOK_AT_MOST_MS)
     if (phase === 'stopping') return
     if (next !== undefined) {
       for (const text of changes(state, next)) say(text)

@@ -78,7 +78,7 @@ export function frame(state: ViewState | undefined, extras: ViewExtras): string 
 }
 
 function running(state: ViewState, extras: ViewExtras): Section[] {
-  const { columns, happened } = extras
+  const { happened } = extras
   const unreachable = state.unreachable_slaves ?? 0
   const tasks = state.frameworks.reduce((sum, framework) => sum + framework.tasks.length, 0)
   return [
@@ -149,7 +149,7 @@ export function lastWords(about: {
 function agentLines(state: ViewState, { columns, dead }: ViewExtras): string[] {
   const width = columns - 2
   const tasks = state.frameworks.flatMap((framework) => framework.tasks)
-  const bar = width >= 96 ? 16 : width >= 70 ? 10 : width >= 50 ? 6 : 0
+  const bar = width >= 96 ? 16 : width >= 70 ? 10 : width >= 60 ? 6 : 0
   return state.slaves.map((agent) => {
     const { resources, used_resources: used, offered_resources: offered } = agent
     const on = tasks.filter((task) => task.slave_id === agent.id).length
@@ -160,7 +160,7 @@ function agentLines(state: ViewState, { columns, dead }: ViewExtras): string[] {
       ...(bar >= 16 ? [drawnBar(used.mem, offered.mem, resources.mem, bar)] : []),
       ...(bar >= 6 ? [padded(`${short(used.mem)}/${short(resources.mem)} MB`, 12)] : []),
       dead.some(({ port }) => agent.pid.endsWith(`:${port}`))
-        ? pc.red('process gone')
+        ? pc.red('down')
         : on === 0
           ? pc.dim('idle')
           : count(on, 'task'),
@@ -173,9 +173,11 @@ function standing(agent: ViewAgent): string {
   return agent.active ? pc.green('●') : pc.red('○')
 }
 
-/** Each framework, and its latest tasks as long as there is room: all of the frameworks come first. */
+/** Each framework with its latest tasks: those that run something first, the youngest before the others. */
 function frameworkLines(state: ViewState): string[] {
-  return state.frameworks.toReversed().flatMap((framework) => {
+  const isBusy = (framework: ViewFramework) => (framework.tasks.length > 0 ? 0 : 1)
+  const ordered = state.frameworks.toReversed().toSorted((one, other) => isBusy(one) - isBusy(other))
+  return ordered.flatMap((framework) => {
     const { tasks, unreachable_tasks: unreachable, completed_tasks: completed } = framework
     const running = `${pc.bold(String(tasks.length))} ${pc.dim(tasks.length === 1 ? 'task' : 'tasks')}`
     const lost = unreachable.length === 0 ? '' : pc.red(`, ${unreachable.length} unreachable`)

@@ -45,18 +45,28 @@ export async function startDynamoEmulator(options: {
       reject(new NoEmulator(`the DynamoDB emulator did not start: ${error.message}`)),
     )
     child.once('exit', (code) =>
-      reject(new NoEmulator(`the DynamoDB emulator ended at once with status ${code}`)),
+      reject(
+        new NoEmulator(`the DynamoDB emulator ended at once with status ${code}${hint(options.dataDir)}`),
+      ),
     )
   })
   failed.catch(() => {})
-  await Promise.race([untilAnswers(endpoint), failed])
-  if (file !== undefined && child.pid !== undefined) {
+  try {
+    await Promise.race([untilAnswers(endpoint), failed])
+    if (file === undefined || child.pid === undefined)
+      return { endpoint, adopted: false, stop: () => endChild(child) }
     writeFileSync(file, JSON.stringify({ ...identityOf(child.pid), endpoint }))
     child.unref()
     const running = earlierOne(file)
     return { endpoint, adopted: false, stop: async () => end(running, file) }
+  } catch (error) {
+    await endChild(child)
+    throw error
   }
-  return { endpoint, adopted: false, stop: () => endChild(child) }
+}
+
+function hint(dataDir: string | undefined): string {
+  return dataDir === undefined ? '' : `; ${join(dataDir, 'dynamodb.log')} says more`
 }
 
 function findBinary(): string {
@@ -87,7 +97,7 @@ function spawnTied(binary: string, args: readonly string[]): ChildProcess {
 }
 
 function spawnDetached(binary: string, args: readonly string[], dataDir: string): ChildProcess {
-  const log = openSync(join(dataDir, 'dynamodb.log'), 'a')
+  const log = openSync(join(dataDir, 'dynamodb.log'), 'a', 0o600)
   return spawn(binary, args, { stdio: ['ignore', log, log], detached: true })
 }
 
@@ -95,6 +105,9 @@ function endChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
   return new Promise((resolve) => {
     child.once('exit', () => resolve())
+    // It may not even have begun.
+    child.once('error', () => resolve())
+    if (child.pid === undefined) resolve()
     child.stdin?.end()
     child.kill('SIGTERM')
   })
