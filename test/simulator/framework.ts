@@ -27,7 +27,7 @@ const ENDED: ReadonlySet<TaskState> = new Set<TaskState>([
 ])
 
 /** Words after which a task may still be heard of alive (F9). */
-const DOUBTFUL = new Set(['TASK_LOST', 'TASK_UNKNOWN'])
+const DOUBTFUL = new Set(['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'])
 
 export interface OwnTask {
   readonly taskId: string
@@ -36,6 +36,8 @@ export interface OwnTask {
   /** Whether its end was said with a uuid; others may be followed by a return (F9). */
   isOver: boolean
   killedAt?: number | undefined
+  /** When its ACCEPT was answered; until then, or a minute later, nobody asks about it. */
+  askableFrom: number
 }
 
 export interface FrameworkObserver {
@@ -64,7 +66,9 @@ export interface FrameworkOptions {
   readonly wanted: number
   readonly info: FrameworkInfo
   readonly cpusPerTask: number
-  /** Nothing new is begun after this (ms since 1970). */
+  /** Nothing is killed after this (ms since 1970). */
+  readonly lastEnd: number
+  /** Nothing new is begun after this. */
   readonly stillFrom: number
 }
 
@@ -288,7 +292,7 @@ export class SimFramework {
 
   #reconcile(session: Session): void {
     const { network, observer } = this.options
-    const live = this.live()
+    const live = this.live().filter(({ askableFrom }) => askableFrom <= this.#now())
     if (network.chance.happens(0.3)) void this.call(session, { type: 'RECONCILE', reconcile: { tasks: [] } })
     if (live.length === 0) return
     const tasks = live.map(({ taskId, agentId }) => ({
@@ -308,7 +312,7 @@ export class SimFramework {
     const { session } = this
     if (session === undefined || this.isDown || this.isSilent) return
     const { chance } = this.options.network
-    if (this.#now() > this.options.stillFrom) return
+    if (this.#now() > this.options.lastEnd) return
     if (chance.happens(0.3)) this.#reconcile(session)
     if (chance.happens(0.4)) {
       const task = chance.of(this.live().filter(({ state }) => state !== 'wanted'))
@@ -365,7 +369,13 @@ export class SimFramework {
     }
     const tasks: TaskInfo[] = Array.from({ length: room }, () => {
       const taskId = `t${this.#generation}-${++this.#taskNumber}`
-      this.tasks.set(taskId, { taskId, agentId: offer.agent_id.value, state: 'wanted', isOver: false })
+      this.tasks.set(taskId, {
+        taskId,
+        agentId: offer.agent_id.value,
+        state: 'wanted',
+        isOver: false,
+        askableFrom: this.#now() + 180_000,
+      })
       const seconds = (chance.happens(0.3) ? chance.between(1, 60) : chance.between(60, 3_000)).toFixed(1)
       const allocation_info = { role }
       return {
@@ -393,6 +403,10 @@ export class SimFramework {
       filters: { refuse_seconds: 1 },
     }
     void this.call(session, { type: 'ACCEPT', accept }).then((status) => {
+      for (const id of ids) {
+        const task = this.tasks.get(id)
+        if (task !== undefined && status !== 0) task.askableFrom = 0
+      }
       if (status === 202) return
       story.tell(
         `${this.name} heard ${status} to its ACCEPT of ${ids.join(' ')}`,

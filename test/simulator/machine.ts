@@ -25,7 +25,7 @@ export interface MachineOptions extends PortFaults {
   readonly queues: MessageSource
   readonly story: Story
   /** Containers do not end by themselves after this (ms since 1970). */
-  readonly stillFrom: number
+  readonly lastEnd: number
   readonly observer: MachineObserver
   readonly mutation?: AgentMutation | undefined
 }

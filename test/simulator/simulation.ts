@@ -49,8 +49,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   const checker = new Checker({ time, story, weather, settings })
   const length = options.hours * 3_600_000
   const end = START + length
-  const quietFrom = end - Math.min(15 * 60_000, length / 2)
-  const stillFrom = end - STILL_MS
+  const quietMs = Math.min(15 * 60_000, Math.max(6 * 60_000, length / 2))
+  const quietFrom = end - quietMs
+  const stillFrom = end - Math.min(STILL_MS, quietMs * 0.35)
+  /** What ends after this could not be replaced before everybody stands still. */
+  const lastEnd = stillFrom - 120_000
   const errors = (text: string) => checker.violated('S20', `an error that no fault explains: ${text}`)
   const queues = memoryQueues(time)
   // Started first: this clock drives everything, also its own making.
@@ -84,7 +87,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       story,
       network,
       queues,
-      stillFrom,
+      lastEnd,
       observer: checker,
       mutation: options.agentMutation,
     }
@@ -109,6 +112,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       info,
       wanted,
       cpusPerTask: 0.5 + 0.5 * (index % 2),
+      lastEnd,
       stillFrom,
     }
     return new SimFramework({ ...parts, name: `framework${index}` })
