@@ -8,11 +8,13 @@ import { allocate, type Grant } from '../../master/allocator/allocate.ts'
 import { commitOffers } from '../../master/allocator/commit-offers.ts'
 import { voidOffers } from '../../master/allocator/void-offers.ts'
 import type { Context } from '../../master/context.ts'
+import type { Change } from '../../master/decision.ts'
 import { ALLOCATION_LEASE_MS } from '../../master/limits.ts'
 import type { Allocation, Framework } from '../../master/model.ts'
-import { all } from '../../store/store.ts'
+import { all, type CommitResult } from '../../store/store.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
+import { inLane, ledgerLane } from '../lanes.ts'
 import { tell } from '../tell.ts'
 import { giveBack, isFree, renew, take, turnAtOnce } from './lease.ts'
 import type { Pace } from './pace.ts'
@@ -124,7 +126,7 @@ async function performOne(
   const executorIds = await executorsOf(env, agent, grants)
   const decision = commitOffers({ agent, grants, frameworks, executorIds }, context)
   const changes = [...decision.changes, turnAtOnce(env, read, decision.answer > 0 ? grants : [])]
-  const { kind } = await env.store.commit(changes, env.ids.uuid())
+  const { kind } = await commit(env, agent, changes)
   if (kind === 'committed') {
     if (decision.answer > 0) note(turns, { agent, grants }, frameworks)
     await tell(env, decision.tell)
@@ -195,7 +197,7 @@ async function commitAll(
       work.slice(start, start + AT_ONCE).map(async ({ agent, grants }) => {
         const executorIds = await executorsOf(env, agent, grants)
         const decision = commitOffers({ agent, grants, frameworks, executorIds }, context)
-        const result = await env.store.commit(decision.changes, env.ids.uuid())
+        const result = await commit(env, agent, decision.changes)
         if (result.kind === 'conflicted') {
           conflicted.add(agent.ledger.agentId)
           return
@@ -209,6 +211,11 @@ async function commitAll(
     )
   }
   return { done, conflicted }
+}
+
+/** Behind the calls of this process that are at the same ledger: they have read it, and would have to again. */
+function commit(env: Environment, { ledger }: AgentView, changes: readonly Change[]): Promise<CommitResult> {
+  return inLane(env, ledgerLane(ledger.agentId), () => env.store.commit(changes, env.ids.uuid()))
 }
 
 function note(turns: Turns, { agent, grants }: Work, frameworks: ReadonlyMap<string, Framework>): void {

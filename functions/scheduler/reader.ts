@@ -48,6 +48,13 @@ const IDLE_MS = 3_000
 const AWAY_MS = 1_000
 /** DynamoDB takes a hundred; one is the check of the lease. */
 const REMOVED_AT_ONCE = 99
+/**
+ * What was said is removed together with what is said soon after: a transaction of its own for each offer costs more
+ * than anything else a reader does. Until then it is listed again and known as said.
+ */
+const REMOVED_WITHIN_MS = 200
+/** So many are not listed again. */
+const REMOVED_FROM = 25
 /** Single gets up to this many losses; more are listed. */
 const LOSSES_AT_ONCE = 100
 
@@ -58,6 +65,8 @@ interface Reading {
   lossesTold: number
   state: ReaderState
   wordsWait: boolean
+  /** This function's clock, when what is to be removed began to gather; undefined: there is nothing. */
+  removableSince: number | undefined
   /** This function's clock. */
   lastSaidAt: number
   pauseMs: number
@@ -77,6 +86,7 @@ export async function read(env: Environment, session: Session): Promise<SessionE
     lossesTold: session.lease.lossesTold,
     state: emptyState(session.epoch),
     wordsWait: false,
+    removableSince: undefined,
     lastSaidAt: env.clock.now(),
     pauseMs: BUSY_MS.first,
   }
@@ -125,7 +135,9 @@ async function look(reading: Reading): Promise<Outcome> {
   const { frameworkId, epoch } = session
   const [mail, standing, now] = await Promise.all([
     listMail(env, session),
+    // The framework as well: offers are shaped for it as it is now, and said only if the session stands in it.
     loadTogether(env.store, {
+      framework: [{ frameworkId }],
       gate: [{ frameworkId, index: 0 }],
       lease: [{ frameworkId }],
       lossHead: [{}],
@@ -133,25 +145,24 @@ async function look(reading: Reading): Promise<Outcome> {
     }),
     clusterTime(env),
   ])
-  const [gate, lease, lossHead, called] = [
-    standing.gate[0],
-    standing.lease[0],
-    standing.lossHead[0],
-    standing.called[0],
-  ]
-  const isOurs = gate?.epoch === epoch && !gate.removed && lease?.holder === reading.keeper.holder
+  const [framework, gate, lease] = [standing.framework[0], standing.gate[0], standing.lease[0]]
+  const [lossHead, called] = [standing.lossHead[0], standing.called[0]]
+  const isOurs =
+    framework?.epoch === epoch &&
+    gate?.epoch === epoch &&
+    !gate.removed &&
+    lease?.holder === reading.keeper.holder
   if (!isOurs) return { end: await endOf(env, session) }
 
   const losses = await listLosses(env, lossHead, reading.lossesTold)
   const made = plan(reading.state, { mail, losses, called, now, skewMs: 2 * env.settings.profile.tickMs })
-  const framework = await frameworkFor(env, session, made.say)
-  if (framework !== undefined && framework.epoch !== epoch) return { end: await endOf(env, session) }
   for (const say of made.say) {
     if (!(await said(reading, say, framework))) return { end: 'closed' }
   }
   reading.state = made.next
   reading.wordsWait = made.wordsWait
-  const isStillHeld = (await removeSaid(reading, made.remove)) && (await noteLosses(reading, lossHead))
+  const removable = ripe(reading, made)
+  const isStillHeld = (await removeSaid(reading, removable)) && (await noteLosses(reading, lossHead))
   if (!isStillHeld) return { end: await endOf(env, session) }
   return { pauseMs: pauseAfter(reading, made, now) }
 }
@@ -178,20 +189,9 @@ async function listLosses(
   return found.map(({ item }) => item).filter(({ number }) => number > told && number <= last)
 }
 
-/** Offers are shaped for the framework as it is now, and said only if the session still stands in its own item. */
-async function frameworkFor(
-  env: Environment,
-  { frameworkId }: Session,
-  say: readonly Say[],
-): Promise<Framework | undefined> {
-  if (say.every((one) => one.say === 'event')) return undefined
-  return await env.store.get('framework', { frameworkId })
-}
-
-async function said(reading: Reading, say: Say, framework: Framework | undefined): Promise<boolean> {
+async function said(reading: Reading, say: Say, framework: Framework): Promise<boolean> {
   const { session } = reading
   if (say.say === 'event') return await session.say(say.event)
-  if (framework === undefined) return true
   if (say.say === 'page') return await saidPage(reading, say.mail, framework)
   const offers = say.offers.map((offer) => presentOffer(offer, framework.info))
   return await session.say({ type: 'OFFERS', offers: { offers } })
@@ -208,6 +208,15 @@ async function saidPage(reading: Reading, mail: Mail, framework: Framework): Pro
   // A page follows a page: the next look comes at once.
   reading.pauseMs = 0
   return true
+}
+
+/** All that is to be removed, when a look has nothing to say, or when it is many or has waited; nothing until then. */
+function ripe(reading: Reading, { say, remove }: Plan): readonly Mail[] {
+  const now = reading.env.clock.now()
+  const since = reading.removableSince ?? now
+  const isRipe = say.length === 0 || remove.length >= REMOVED_FROM || now - since >= REMOVED_WITHIN_MS
+  reading.removableSince = remove.length === 0 || isRipe ? undefined : since
+  return isRipe ? remove : []
 }
 
 /**

@@ -38,7 +38,8 @@ export function decline(
     changes.push({ do: 'put', kind: 'ledger', item, when: { name: 'unchanged' } })
   }
   if (changes.length === 0) return nothing(ACCEPTED)
-  return { changes, tell: filter.ms === 0 ? [{ tell: 'allocator' }] : [], answer: ACCEPTED }
+  // Filtered or not: what this framework refused, another one may want at once.
+  return { changes, tell: [{ tell: 'allocator' }], answer: ACCEPTED }
 }
 
 /** An offer that is void already goes without a filter, as one that ran out does. */
