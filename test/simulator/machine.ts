@@ -313,7 +313,7 @@ export class Machine {
         containers.set(container.id, container)
         story.tell(`${this.name} starts a container of ${task}`, this.name, task)
         observer.started(this, task)
-        if (time.now() + end.afterMs < this.#options.stillFrom)
+        if (time.now() + end.afterMs < this.#options.lastEnd)
           time.after(end.afterMs, () => container.kill({ kind: 'exit', value: end.code }))
         return { pid: chance.whole(100, 30_000) }
       },
