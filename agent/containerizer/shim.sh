@@ -1,11 +1,12 @@
 #!/bin/sh
 # The shim in sh, for machines without a C compiler: starts one command, waits, writes down how it ended.
 #
-#   sh shim.sh META SANDBOX BOOT
+#   sh shim.sh RECORD SANDBOX BOOT
 #
-# Descriptors and files as in shim.c. The command stands in META/launch, which says `started` and becomes it. What sh cannot do: tell `exit 137` from
-# SIGKILL (it says signal), and be a reaper of orphans. All is in functions, so that a changed file harms no
-# running shim: sh reads scripts as it goes.
+# Descriptors 1 and 2 are the task's output; 3 takes one line for the agent: `PID STARTTIME`, or `!` and what failed.
+# Files as in record.ts. The command stands in RECORD/launch, which says `started` and becomes it. What sh cannot do:
+# tell `exit 137` from SIGKILL (it says signal), close what the agent had open already, and be a reaper of orphans.
+# All is in functions, so that a changed file harms no running shim: sh reads scripts as it goes.
 
 # Sets `pid` and `start` of the process that reads: the sub-shell's own, also inside ( ), where $$ is the parent's.
 # The command in brackets is still `sh` here. No `shift 19`: a failing special builtin would end the script.
@@ -32,7 +33,7 @@ run() {
   . "$1/launch"
 }
 
-# Called by META/launch, which the agent deletes as soon as it has this line: the file is open by now.
+# Called by RECORD/launch, which the agent deletes as soon as it has this line: the file is open by now.
 started() {
   echo "$pid $start" >&3 2>/dev/null
   exec 3>&-

@@ -352,8 +352,8 @@ describe.each(shimKinds)('shim in %s', (kind) => {
       await it.containerizer.launch(spec)
       const other = await writtenNumber(() => it.output(spec.containerId))
       await until(() => readStat(other)?.session === other)
-      await it.containerizer.signal(spec.containerId, 'SIGINT', 'group')
-      expect(await it.containerizer.wait(spec.containerId)).toEqual({ kind: 'signaled', signal: 2 })
+      await it.containerizer.signal(spec.containerId, 'SIGUSR1', 'group')
+      expect(await it.containerizer.wait(spec.containerId)).toEqual({ kind: 'signaled', signal: 10 })
       expect(isRunning(other)).toBe(false)
     })
   })
@@ -410,7 +410,7 @@ describe.each(shimKinds)('shim in %s', (kind) => {
   })
 
   test('usage counts time, memory, processes and threads', async () => {
-    const spec = it.spec('sleep 300 & i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; touch ready; wait')
+    const spec = it.spec('sleep 300 & i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; : > ready; wait')
     await it.containerizer.launch(spec)
     await until(() => existsSync(join(spec.sandbox, 'ready')))
     const usage = await it.containerizer.usage(spec.containerId)
