@@ -477,7 +477,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
   }
 
   /** At the end of a long quiet time: the three views agree, nothing leaks, nothing is left open. */
-  atTheEnd(frameworks: readonly SimFramework[], machines: readonly Machine[]): void {
+  atTheEnd(frameworks: readonly SimFramework[], machines: readonly Machine[], quietMs: number): void {
     const live = [...this.tasks].filter(([, task]) => task.standing !== 'finished' && !isOver(task))
     const running = new Map<string, Machine[]>()
     for (const machine of machines)
@@ -521,7 +521,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
             task.agentId,
           )
       }
-    for (const framework of frameworks) this.#compare(framework)
+    for (const framework of frameworks) this.#compare(framework, quietMs)
     for (const ledger of this.ledgers.values()) {
       if (ledger.openWork !== undefined || ledger.life === 'returning')
         this.violated('L1', `work is left open on ${ledger.agentId}`, ledger.agentId)
@@ -549,7 +549,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
         this.violated('F61', `${key} is wanted on ${machine.name} and not on record`, key, agentId)
   }
 
-  #compare(framework: SimFramework): void {
+  #compare(framework: SimFramework, quietMs: number): void {
     const { frameworkId } = framework
     if (frameworkId === undefined || framework.session === undefined) {
       this.violated('L1', `${framework.name} is not subscribed at the end`, framework.name)
@@ -579,7 +579,9 @@ export class Checker implements FrameworkObserver, MachineObserver {
       if (!known.has(task.taskId))
         this.violated('F61', `${key} is ${task.mesos.state} and ${framework.name} believes it over`, key)
     }
-    if (own.length < framework.options.wanted)
+    // An offer that nobody heard of stands until its timeout.
+    const isLongEnough = quietMs > this.#settings.offerTimeoutMs + 60_000
+    if (isLongEnough && own.length < framework.options.wanted)
       this.violated(
         'L2',
         `${framework.name} has ${own.length} of ${framework.options.wanted} tasks at the end`,

@@ -86,8 +86,17 @@ export class SimFramework {
   isRemoved = false
   #connecting = false
 
+  #unanswered: { readonly session: Session; readonly offer: Offer }[] = []
+
   constructor(options: FrameworkOptions) {
     this.options = options
+  }
+
+  /** It answers again, also the offers it sat on. */
+  wake(): void {
+    this.isSilent = false
+    for (const { session, offer } of this.#unanswered.splice(0))
+      if (session.isOpen && session === this.session) this.#onOffer(session, offer)
   }
 
   get name(): string {
@@ -343,7 +352,10 @@ export class SimFramework {
 
   #onOffer(session: Session, offer: Offer): void {
     const { chance } = this.options.network
-    if (this.isSilent) return
+    if (this.isSilent) {
+      this.#unanswered.push({ session, offer })
+      return
+    }
     const { wanted, cpusPerTask, stillFrom, story } = this.options
     const scalar = (name: string) =>
       (offer.resources ?? []).reduce(

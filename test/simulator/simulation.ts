@@ -141,7 +141,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       void start(machine)
     }
     for (const framework of frameworks) {
-      framework.isSilent = false
+      framework.wake()
       if (framework.isDown) framework.rise()
       else void framework.connect()
     }
@@ -152,7 +152,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     if (++steps % 100 === 0) checker.often(quietSince)
     return checker.first === undefined
   })
-  if (checker.first === undefined) checker.atTheEnd(frameworks, machines)
+  if (checker.first === undefined) checker.atTheEnd(frameworks, machines, lastEnd - quietFrom)
   const { first } = checker
   return {
     seed: options.seed,
@@ -230,9 +230,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       if (one === undefined) return
       story.tell(`FAULT ${one.name} neither acknowledges nor answers offers`, one.name, one.frameworkId)
       one.isSilent = true
-      later(chance.between(20_000, 400_000), () => {
-        one.isSilent = false
-      })
+      later(chance.between(20_000, 400_000), () => one.wake())
     }
     const teardown = () => {
       if (chance.happens(0.3)) void framework()?.teardown()
