@@ -130,3 +130,8 @@ export async function readFile(
   })
   return { size: answer.read_file.size, data: Buffer.from(answer.read_file.data ?? '', 'base64') }
 }
+
+/** Nothing comes after these states. */
+export function isTerminal(state: string): boolean {
+  return /^TASK_(FINISHED|FAILED|KILLED|ERROR|LOST|DROPPED|GONE|GONE_BY_OPERATOR)$/.test(state)
+}

@@ -7,6 +7,8 @@ export interface Follower {
 }
 
 const LOOK_EVERY_MS = 150
+/** Tries to read the rest at the end, as far apart as looks are. */
+const MAX_FAILURES = 5
 
 /** Starts to follow both files of a sandbox; a file that is not there yet is waited for. */
 export function follow(agent: string, sandbox: string): Follower {
@@ -17,10 +19,18 @@ export function follow(agent: string, sandbox: string): Follower {
   return { finish: async () => void (await Promise.all(followers.map((follower) => follower.finish()))) }
 }
 
+/** Resolves when there is room again, or nobody reads any more. */
+function taken(to: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ['drain', 'error', 'close']) to.once(event, () => resolve())
+  })
+}
+
 /** Follows one file from an offset (bytes); without one from its beginning. */
 export function followFile(agent: string, path: string, to: NodeJS.WritableStream, from = 0): Follower {
   let offset = from
   let ending = false
+  let failures = 0
   let wake = () => {}
   const done = loop()
   return {
@@ -35,25 +45,30 @@ export function followFile(agent: string, path: string, to: NodeJS.WritableStrea
     for (;;) {
       // Read after seeing `ending`, so that nothing written before it is missed.
       const last = ending
-      await drain()
-      if (last) return
+      const whole = await drain()
+      if (last && (whole || ++failures > MAX_FAILURES)) {
+        if (!whole) process.stderr.write(`meseta: ${path} could not be read to its end\n`)
+        return
+      }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, LOOK_EVERY_MS)
         wake = () => {
           clearTimeout(timer)
           resolve()
         }
-        if (ending) wake()
+        if (ending && failures === 0) wake()
       })
     }
   }
 
-  async function drain(): Promise<void> {
+  /** False when the file could not be read: not there yet, or its agent does not answer. */
+  async function drain(): Promise<boolean> {
     for (;;) {
       const read = await readFile(agent, path, offset).catch(() => undefined)
-      if (read === undefined || read.data.length === 0) return
+      if (read === undefined) return false
+      if (read.data.length === 0) return true
       offset += read.data.length
-      to.write(read.data)
+      if (!to.write(read.data)) await taken(to)
     }
   }
 }

@@ -12,17 +12,28 @@ export async function callJson<Answer>(
     headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...headers },
     body: JSON.stringify(body),
   })
-  const text = await response.text()
+  const text = await bodyOf(url, response)
   if (!response.ok) throw refusal(url, response.status, text)
-  return (text === '' ? undefined : JSON.parse(text)) as Answer
+  return (text === '' ? undefined : parsed(url, text)) as Answer
 }
 
 /** Reads a JSON document. */
 export async function getJson<Answer>(url: string): Promise<Answer> {
   const response = await send(url, { headers: { Accept: 'application/json' } })
-  const text = await response.text()
+  const text = await bodyOf(url, response)
   if (!response.ok) throw refusal(url, response.status, text)
-  return JSON.parse(text) as Answer
+  return parsed(url, text) as Answer
+}
+
+function parsed(url: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CommandError(
+      `what answers at ${new URL(url).origin} is no Meseta; name the right address with --master URL`,
+      EXIT.refused,
+    )
+  }
 }
 
 /** Opens a stream of records; the caller reads `response.body`. */
@@ -33,7 +44,7 @@ export async function openStream(url: string, body: unknown, signal: AbortSignal
     body: JSON.stringify(body),
     signal,
   })
-  if (!response.ok) throw refusal(url, response.status, await response.text())
+  if (!response.ok) throw refusal(url, response.status, await bodyOf(url, response))
   return response
 }
 
@@ -46,6 +57,18 @@ async function send(url: string, init: RequestInit): Promise<Response> {
     const why = cause?.code ?? cause?.message ?? (error as Error).message
     throw new CommandError(
       `nobody answers at ${new URL(url).origin} (${why}); start a cluster with \`npm start\`, or name another one with --master URL`,
+      EXIT.unreachable,
+    )
+  }
+}
+
+/** The peer may go away in the middle of its answer. */
+async function bodyOf(url: string, response: Response): Promise<string> {
+  try {
+    return await response.text()
+  } catch {
+    throw new CommandError(
+      `${new URL(url).origin} went away while it answered; look whether the cluster runs and try again`,
       EXIT.unreachable,
     )
   }

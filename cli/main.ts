@@ -1,4 +1,5 @@
 // The command `meseta`: what people type. Speaks public HTTP APIs only.
+import { constants } from 'node:os'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { MESETA_VERSION } from '../protocol/version.ts'
@@ -48,7 +49,7 @@ program
   .option('--disk <mb>', 'disk per instance, MB', amount, 0)
   .option('--role <role>', 'role to ask offers for', '*')
   .option('--name <name>', 'name of the task and its framework', 'run')
-  .option('--instances <n>', 'how many', whole, 1)
+  .option('--instances <n>', 'how many', positive, 1)
   .option('--env <key=value>', 'environment variable; may be repeated', variable, {})
   .option('--timeout <seconds>', 'kill it after this and end with 124', amount)
   .addOption(json())
@@ -184,6 +185,11 @@ program
   })
 program.command('version').action(() => console.log(MESETA_VERSION))
 
+// `meseta … | head`: whoever read our output has gone. A run ends its task then, everything else just ends.
+process.stdout.on('error', () => {
+  if (!process.emit('SIGPIPE')) process.exit(128 + constants.signals.SIGPIPE)
+})
+
 try {
   await program.parseAsync(process.argv)
 } catch (error) {
@@ -207,6 +213,12 @@ function amount(text: string): number {
 function whole(text: string): number {
   const value = amount(text)
   if (!Number.isInteger(value)) throw new InvalidArgumentError('expected a whole number')
+  return value
+}
+
+function positive(text: string): number {
+  const value = whole(text)
+  if (value === 0) throw new InvalidArgumentError('expected at least 1')
   return value
 }
 

@@ -3,6 +3,7 @@ import pc from 'picocolors'
 import type { MasterEvent } from '../protocol/messages.ts'
 import { RecordDecoder } from '../protocol/recordio.ts'
 import { findOne, readState } from './cluster.ts'
+import { CommandError, EXIT } from './exit-codes.ts'
 import { callJson, openStream } from './http.ts'
 import { harmless, show, stateColour } from './printing.ts'
 
@@ -42,7 +43,7 @@ export async function teardown(master: string, id: string): Promise<void> {
 /** Prints the operator event stream until it ends or is interrupted. */
 export async function events(master: string, json: boolean): Promise<void> {
   const ending = new AbortController()
-  process.once('SIGINT', () => ending.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort())
   const response = await openStream(`${master}/api/v1`, { type: 'SUBSCRIBE' }, ending.signal)
   const decoder = new RecordDecoder()
   try {
@@ -53,9 +54,14 @@ export async function events(master: string, json: boolean): Promise<void> {
         else printEvent(JSON.parse(text) as MasterEvent)
       }
     }
-  } catch (error) {
-    if (!ending.signal.aborted) throw error
+  } catch {
+    // Said below: a stream that breaks has ended, too.
   }
+  if (ending.signal.aborted) return
+  throw new CommandError(
+    'the control plane ended the stream; look whether it runs and try again',
+    EXIT.unreachable,
+  )
 }
 
 function printEvent(event: MasterEvent): void {

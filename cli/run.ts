@@ -1,8 +1,9 @@
 // `meseta run`: a one-shot framework that runs a command somewhere, streams its output and ends with its exit code.
 import { randomUUID } from 'node:crypto'
-import { userInfo } from 'node:os'
+import { constants, userInfo } from 'node:os'
 import pc from 'picocolors'
 import type { Offer, SchedulerEvent, TaskInfo, TaskStatus } from '../protocol/messages.ts'
+import { isTerminal } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { type Follower, follow } from './follow.ts'
 import { type Session, subscribe } from './framework.ts'
@@ -33,6 +34,7 @@ interface Instance {
 
 /** Runs the command and gives the exit code for this process. One argument is a shell command, several are argv. */
 export async function run(master: string, argv: readonly string[], options: RunOptions): Promise<number> {
+  const interruption = watchSignals()
   const session = await subscribe(master, {
     framework_info: {
       user: userInfo().username,
@@ -44,17 +46,35 @@ export async function run(master: string, argv: readonly string[], options: RunO
     },
   })
   const one = new OneShot(session, argv, options)
-  const interrupt = () => one.stop('interrupted', EXIT.interrupted)
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
+  interruption.then((signal) => one.stop('interrupted', 128 + constants.signals[signal]))
   try {
     return await one.untilDone()
   } finally {
-    process.removeListener('SIGINT', interrupt)
-    process.removeListener('SIGTERM', interrupt)
     await session.call({ type: 'TEARDOWN' }).catch(() => {})
     session.close()
   }
+}
+
+/** How long a task that was asked to end is waited for: its agent may be dead. */
+const GIVE_UP_MS = 15_000
+const SECOND_SIGNAL_AFTER_MS = 1_000
+
+/**
+ * Resolves at the first signal. The same Ctrl-C may come twice, from the terminal and from npx; another one a second
+ * later means at once.
+ */
+function watchSignals(): Promise<NodeJS.Signals> {
+  let first: number | undefined
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const) {
+      process.on(signal, () => {
+        if (first !== undefined && performance.now() - first > SECOND_SIGNAL_AFTER_MS)
+          process.exit(128 + constants.signals[signal])
+        first ??= performance.now()
+        resolve(signal)
+      })
+    }
+  })
 }
 
 /** The life of one run: wanted instances, their states, and what is still to be placed. */
@@ -63,7 +83,9 @@ class OneShot {
   readonly #argv: readonly string[]
   readonly #options: RunOptions
   readonly #instances: readonly Instance[]
+  readonly #givenUp = Promise.withResolvers<undefined>()
   #stopCode: number | undefined
+  #patience: NodeJS.Timeout | undefined
 
   constructor(session: Session, argv: readonly string[], options: RunOptions) {
     this.#session = session
@@ -81,8 +103,10 @@ class OneShot {
     try {
       // Not `for await`: leaving it early would end the stream, and TEARDOWN needs a session that stands.
       const events = this.#session.events[Symbol.asyncIterator]()
-      while (this.#instances.some((instance) => instance.exitCode === undefined)) {
-        const { done, value } = await events.next()
+      while (!this.#isOver()) {
+        const next = await Promise.race([events.next(), this.#givenUp.promise])
+        if (next === undefined) break
+        const { done, value } = next
         if (done)
           throw new CommandError(
             'the control plane ended the stream; look at `npx meseta tasks` and run it again',
@@ -91,9 +115,10 @@ class OneShot {
         await this.#handle(value)
       }
     } finally {
-      for (const timer of timers) clearTimeout(timer)
+      for (const timer of [...timers, this.#patience]) clearTimeout(timer)
+      // Also when the control plane has gone: agents go on answering.
+      await Promise.all(this.#instances.map((instance) => instance.follower?.finish()))
     }
-    await Promise.all(this.#instances.map((instance) => instance.follower?.finish()))
     return this.#report()
   }
 
@@ -107,7 +132,17 @@ class OneShot {
       if (instance.agentId === undefined) instance.exitCode = code
       else this.#session.call({ type: 'KILL', kill: { task_id: { value: instance.taskId } } }).catch(() => {})
     }
-    if (this.#instances.every((instance) => instance.exitCode !== undefined)) this.#session.close()
+    if (this.#isOver()) this.#givenUp.resolve(undefined)
+    this.#patience = setTimeout(() => {
+      this.#say(
+        `still not ended after ${GIVE_UP_MS / 1_000} s; its framework is removed, which kills it when it can be`,
+      )
+      this.#givenUp.resolve(undefined)
+    }, GIVE_UP_MS)
+  }
+
+  #isOver(): boolean {
+    return this.#instances.every((instance) => instance.exitCode !== undefined)
   }
 
   async #handle(event: SchedulerEvent): Promise<void> {
@@ -247,10 +282,21 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
   Hangup: 1,
   Interrupt: 2,
   Quit: 3,
+  'Illegal instruction': 4,
+  'Trace/breakpoint trap': 5,
   Aborted: 6,
+  'Bus error': 7,
+  'Floating point exception': 8,
   Killed: 9,
+  'User defined signal 1': 10,
   'Segmentation fault': 11,
+  'User defined signal 2': 12,
+  'Broken pipe': 13,
+  'Alarm clock': 14,
   Terminated: 15,
+  'CPU time limit exceeded': 24,
+  'File size limit exceeded': 25,
+  'Bad system call': 31,
 }
 
 /** The wire has no field for an exit status; the built-in executors say it in words, as Mesos's do. */
@@ -260,10 +306,6 @@ function exitCodeOf(status: TaskStatus): number {
   if (exited?.[1] !== undefined) return Number(exited[1]) || EXIT.failed
   const signaled = /^Command terminated with signal (.+)$/.exec(status.message ?? '')
   return signaled?.[1] === undefined ? EXIT.failed : 128 + (SIGNAL_NUMBERS[signaled[1]] ?? 0)
-}
-
-function isTerminal(state: string): boolean {
-  return /^TASK_(FINISHED|FAILED|KILLED|ERROR|LOST|DROPPED|GONE|GONE_BY_OPERATOR)$/.test(state)
 }
 
 function scalar(offer: Offer, name: string): number {

@@ -1,11 +1,13 @@
 // `meseta task logs` and `task kill`.
-import { readFile, sandboxPath } from './cluster.ts'
+import { isTerminal, readFile, sandboxPath } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { followFile } from './follow.ts'
 import { callJson } from './http.ts'
 import { locateTask } from './lists.ts'
 
-/** Prints a task's stdout or stderr; with `follow` until interrupted. */
+const STATE_LOOK_MS = 1_000
+
+/** Prints a task's stdout or stderr; with `follow` until it has ended or is interrupted. */
 export async function taskLogs(
   master: string,
   id: string,
@@ -29,8 +31,23 @@ export async function taskLogs(
     }
   }
   const follower = followFile(agent, path, process.stdout)
-  await new Promise<void>((resolve) => process.once('SIGINT', resolve))
+  await Promise.race([interrupted(), untilEnded(master, task.id)])
   await follower.finish()
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve())
+  })
+}
+
+/** A task that has ended writes nothing any more. */
+async function untilEnded(master: string, id: string): Promise<void> {
+  for (;;) {
+    const { task } = await locateTask(master, id)
+    if (isTerminal(task.state)) return
+    await new Promise((resolve) => setTimeout(resolve, STATE_LOOK_MS))
+  }
 }
 
 /** Kills a task on its framework's behalf, by the operator's right to do so. */
