@@ -159,7 +159,11 @@ function tasksOf(mails: readonly Mail[]): Iterable<TaskMail> {
 function planTask(state: ReaderState, look: Look, { update, word: found }: TaskMail, draft: Draft): void {
   const isOver = update !== undefined && isTerminal(update.status.state)
   const isVoid = found !== undefined && isOver && !isTerminal(found.status.state)
-  if (isVoid) draft.remove.push(found.mail)
+  if (isVoid) {
+    draft.remove.push(found.mail)
+    // Should its removal fail, it must not be said once the end is acknowledged and out of the mailbox.
+    draft.said.set(found.mail.key, { tag: found.mail.tag, at: look.now })
+  }
   const word = isVoid ? undefined : found
   const updateIsSaid = update !== undefined && isDue(state, look, update.mail)
   const wordIsSaid = word !== undefined && !wasSaid(state, word.mail)

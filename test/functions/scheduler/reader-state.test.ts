@@ -206,6 +206,12 @@ describe('words', () => {
     expect(only && said(only)).toEqual(['a FINISHED'])
     expect(only && removed(only)).toEqual(['WORD#a/1'])
   })
+
+  test('S7: nor is it said when its removal got lost and the end was acknowledged meanwhile', () => {
+    const life = word('a', 'TASK_RUNNING', { at: 5 })
+    const all = looks(look([update('a', 'TASK_FINISHED'), life], { now: 6 }), look([life], { now: 7 }))
+    expect(all.map(said)).toEqual([['a FINISHED'], []])
+  })
 })
 
 describe('offers', () => {
