@@ -67,6 +67,8 @@ export class Checker implements FrameworkObserver, MachineObserver {
   readonly #custody = new Map<string, Custody>()
   readonly #usedOffers = new Set<string>()
   readonly #saidOffers = new Set<string>()
+  /** Ends that a session was told with their uuid. */
+  readonly #saidEnds = new Set<string>()
   /** By offer: what was offered, for declines. */
   readonly #offered = new Map<string, { agentId: string; frameworkId: string; resources: Resources }>()
   #refused: Refused[] = []
@@ -359,6 +361,20 @@ export class Checker implements FrameworkObserver, MachineObserver {
     if (status === undefined) return
     this.updatesHeard += 1
     for (const asked of this.#asked) if (asked.session === session) asked.left.delete(status.task_id.value)
+    const inSession = `${session.streamId}/${status.task_id.value}`
+    const isEnd = status.state !== undefined && ENDS.has(status.state)
+    if (
+      !isEnd &&
+      status.uuid === undefined &&
+      this.#saidEnds.has(inSession) &&
+      RANK[status.state] !== undefined
+    )
+      this.violated(
+        'S7',
+        `${framework.name} hears ${status.state} of ${status.task_id.value} behind its end`,
+        `${session.frameworkId}/${status.task_id.value}`,
+      )
+    if (isEnd && status.uuid !== undefined) this.#saidEnds.add(inSession)
     if (status.uuid === undefined) return
     const custody = this.#custody.get(status.uuid)
     const key = `${session.frameworkId}/${status.task_id.value}`
