@@ -7,7 +7,7 @@ const SHORT = { hours: 0.15, agents: 4, profile: 'mesos' as const }
 describe('simulated clusters under faults', () => {
   test.for([3, 6])(
     'seed %i holds S1–S5, S8, S13–S15, S17–S19, L1–L4 and F61',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (seed) => {
       const { violation, commits } = await simulate({ ...SHORT, seed })
       expect(violation).toBeUndefined()
@@ -15,7 +15,9 @@ describe('simulated clusters under faults', () => {
     },
   )
 
-  test('S21: the same seed gives the same story, another seed another one', { timeout: 60_000 }, async () => {
+  test('S21: the same seed gives the same story, another seed another one', {
+    timeout: 180_000,
+  }, async () => {
     const short = { ...SHORT, hours: 0.05 }
     const [first, again, other] = [
       await simulate({ ...short, seed: 1 }),
