@@ -22,6 +22,8 @@ export interface LiveOptions {
   readonly agents?: number
   readonly profile?: 'fast' | 'default' | 'mesos'
   readonly resources?: string
+  /** False: as `npm start` without --data, everything in memory and gone with it. */
+  readonly keepsData?: boolean
 }
 
 /** Starts a cluster and waits until it prints `ready`. */
@@ -36,8 +38,7 @@ export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveC
     String(port),
     '--agents',
     String(options.agents ?? 3),
-    '--data',
-    dataDir,
+    ...(options.keepsData === false ? [] : ['--data', dataDir]),
     '--profile',
     options.profile ?? 'default',
     ...(options.resources === undefined ? [] : ['--agent-resources', options.resources]),
@@ -59,7 +60,9 @@ export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveC
   }
 
   async function start(): Promise<void> {
-    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    // What it makes without --data goes here too, so that whatever is left behind names this folder.
+    const env = { ...process.env, TMPDIR: dataDir }
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
     child = started
     await new Promise<void>((resolve, reject) => {
       let text = ''
