@@ -81,9 +81,12 @@ export function tasksOf(state: State): readonly StateTask[] {
   ])
 }
 
+/** The list that shows everything `findOne` looks through. */
+const LISTED = { task: 'tasks -a', agent: 'agents', framework: 'frameworks' } as const
+
 /** Finds the one item whose id is the given text or ends or starts with it. */
 export function findOne<T extends { readonly id: string }>(
-  what: string,
+  what: keyof typeof LISTED,
   items: readonly T[],
   text: string,
 ): T {
@@ -92,7 +95,7 @@ export function findOne<T extends { readonly id: string }>(
   const like = items.filter((item) => item.id.startsWith(text) || item.id.endsWith(text))
   if (like.length === 1 && like[0] !== undefined) return like[0]
   if (like.length === 0)
-    throw new CommandError(`no ${what} ${text}; \`meseta ${what}s\` lists them`, EXIT.notFound)
+    throw new CommandError(`no ${what} ${text}; \`npx meseta ${LISTED[what]}\` lists them`, EXIT.notFound)
   throw new CommandError(
     `${like.length} ${what}s match ${text}: ${like.map((item) => item.id).join(', ')}; give more of the id`,
     EXIT.usage,

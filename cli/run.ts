@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, userInfo } from 'node:os'
 import pc from 'picocolors'
 import type { Offer, SchedulerEvent, TaskInfo, TaskStatus } from '../protocol/messages.ts'
-import { isTerminal } from './cluster.ts'
+import { isTerminal, readState } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { type Follower, follow } from './follow.ts'
 import { type Session, subscribe } from './framework.ts'
@@ -45,7 +45,7 @@ export async function run(master: string, argv: readonly string[], options: RunO
       capabilities: [{ type: 'MULTI_ROLE' }, { type: 'PARTITION_AWARE' }, { type: 'TASK_KILLING_STATE' }],
     },
   })
-  const one = new OneShot(session, argv, options)
+  const one = new OneShot(master, session, argv, options)
   interruption.then((signal) => one.stop('interrupted', 128 + constants.signals[signal]))
   try {
     return await one.untilDone()
@@ -79,6 +79,7 @@ function watchSignals(): Promise<NodeJS.Signals> {
 
 /** The life of one run: wanted instances, their states, and what is still to be placed. */
 class OneShot {
+  readonly #master: string
   readonly #session: Session
   readonly #argv: readonly string[]
   readonly #options: RunOptions
@@ -87,7 +88,8 @@ class OneShot {
   #stopCode: number | undefined
   #patience: NodeJS.Timeout | undefined
 
-  constructor(session: Session, argv: readonly string[], options: RunOptions) {
+  constructor(master: string, session: Session, argv: readonly string[], options: RunOptions) {
+    this.#master = master
     this.#session = session
     this.#argv = argv
     this.#options = options
@@ -107,11 +109,7 @@ class OneShot {
         const next = await Promise.race([events.next(), this.#givenUp.promise])
         if (next === undefined) break
         const { done, value } = next
-        if (done)
-          throw new CommandError(
-            'the control plane ended the stream; look at `npx meseta tasks` and run it again',
-            EXIT.unreachable,
-          )
+        if (done) throw await this.#whyEnded()
         await this.#handle(value)
       }
     } finally {
@@ -139,6 +137,27 @@ class OneShot {
       )
       this.#givenUp.resolve(undefined)
     }, GIVE_UP_MS)
+  }
+
+  /** A stream ends without a word, as in Mesos: what is known afterwards tells why. */
+  async #whyEnded(): Promise<CommandError> {
+    const state = await readState(this.#master).catch(() => undefined)
+    if (state === undefined) {
+      return new CommandError(
+        'the control plane ended the stream and went away; its tasks may go on: when it is back, look at `npx meseta tasks` and run it again',
+        EXIT.unreachable,
+      )
+    }
+    if (state.completed_frameworks.some(({ id }) => id === this.#session.frameworkId)) {
+      return new CommandError(
+        'somebody removed the framework of this run, and its tasks are killed; run it again',
+        EXIT.refused,
+      )
+    }
+    return new CommandError(
+      'the control plane ended the stream; look at `npx meseta tasks` and run it again',
+      EXIT.unreachable,
+    )
   }
 
   #isOver(): boolean {

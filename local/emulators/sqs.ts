@@ -52,6 +52,12 @@ async function persistentStores(dataDir: string): Promise<{ readonly stores: Sto
   persistence.db.exec('PRAGMA synchronous = NORMAL')
   // Loaded before the persistence is wired in: otherwise loading writes what it reads and loses rows on the way.
   persistence.loadSqsAndSns(stores.sqsStore, stores.snsStore)
+  // A message put back at once makes the emulator write NULL where its own table wants the number of deliveries, and
+  // the request fails; that number is left as it is.
+  const ready = persistence.db.prepare(
+    'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?',
+  )
+  persistence.updateMessageReady = (messageId: string) => void ready.run(messageId)
   sqsStore.persistence = persistence
   for (const queue of sqsStore.allQueues()) queue.persistence = persistence
   return { stores, close: () => persistence.close() }
