@@ -48,8 +48,18 @@ export interface Refs {
 export type Change = {
   [K in ItemKind]:
     | { readonly do: 'put'; readonly kind: K; readonly item: Items[K]; readonly when: Condition }
-    | { readonly do: 'remove'; readonly kind: K; readonly item: Refs[K] & { readonly version?: number }; readonly when: Condition }
-    | { readonly do: 'check'; readonly kind: K; readonly item: Refs[K] & { readonly version?: number }; readonly when: Condition }
+    | {
+        readonly do: 'remove'
+        readonly kind: K
+        readonly item: Refs[K] & { readonly version?: number }
+        readonly when: Condition
+      }
+    | {
+        readonly do: 'check'
+        readonly kind: K
+        readonly item: Refs[K] & { readonly version?: number }
+        readonly when: Condition
+      }
 }[ItemKind]
 
 /** Whom to nudge after the commit. A nudge that gets lost is found by the next look. */
