@@ -1,6 +1,6 @@
 // The agents of one machine: each a process of its own that outlives a kill of the control plane.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isFree } from './free-port.ts'
@@ -20,8 +20,8 @@ export interface LocalAgent {
   readonly workDir: string
   /** It ran already, left by an earlier control plane or started by hand. */
   readonly adopted: boolean
-  /** When it was started here, ms since 1970; 0 for an adopted one. */
-  readonly startedAt: number
+  /** True once it said that it is registered; an adopted one was before. */
+  readonly saidReady: () => boolean
   /** The line that starts this agent again by hand. */
   readonly command: string
 }
@@ -87,7 +87,7 @@ export function localAgents(options: AgentsOptions): LocalAgents {
       port: adopted ? (argumentOf(running, '--port') ?? port) : port,
       workDir,
       adopted,
-      startedAt: adopted ? 0 : Date.now(),
+      saidReady: adopted ? () => true : readyIn(join(workDir, 'agent.log')),
       command: `npx meseta agent start ${args.map(quoted).join(' ')}`,
     }
     if (!adopted) await requireFree(agent)
@@ -157,6 +157,16 @@ export function localAgents(options: AgentsOptions): LocalAgents {
     stopping = true
     clearInterval(watch)
     await Promise.all(agents.map((agent) => stopOne(agent, children.get(agent.index))))
+  }
+}
+
+/** Looks for the line `ready`, which an agent writes when it is registered, behind what the log holds now. */
+function readyIn(log: string): () => boolean {
+  const from = statSync(log, { throwIfNoEntry: false })?.size ?? 0
+  let said = false
+  return () => {
+    said ||= existsSync(log) && /^ready /m.test(readFileSync(log).subarray(from).toString('utf8'))
+    return said
   }
 }
 

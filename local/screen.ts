@@ -28,6 +28,8 @@ export interface Screen {
 }
 
 const LOOK_EVERY_MS = 500
+/** A look at thousands of tasks is work for control plane and table: the pause after it is so many times as long. */
+const PAUSE_PER_LOOK = 20
 const LOOK_EVERY_MS_AT_START = 40
 const LOOK_AT_MOST_MS = 2_000
 const LAST_LOOK_MS = 300
@@ -111,7 +113,9 @@ export function startScreen(options: {
   }
 
   async function look(): Promise<void> {
+    const beganAt = performance.now()
     const next = await readState(LOOK_AT_MOST_MS)
+    const spentMs = performance.now() - beganAt
     if (phase === 'stopping') return
     if (next !== undefined) {
       for (const text of changes(state, next)) say(text)
@@ -122,7 +126,8 @@ export function startScreen(options: {
       }
     }
     draw()
-    timer = setTimeout(look, phase === 'running' ? LOOK_EVERY_MS : LOOK_EVERY_MS_AT_START)
+    const pauseMs = Math.max(LOOK_EVERY_MS, PAUSE_PER_LOOK * spentMs)
+    timer = setTimeout(look, phase === 'running' ? pauseMs : LOOK_EVERY_MS_AT_START)
   }
 
   function say(text: string): void {
@@ -175,12 +180,12 @@ export function startScreen(options: {
   }
 }
 
-/** The table may still hold what an agent was before it was started here: only what came since counts. */
-export function isRegistered(state: ViewState, agent: Pick<LocalAgent, 'port' | 'startedAt'>): boolean {
-  return state.slaves.some(
-    (slave) =>
-      slave.active &&
-      slave.pid.endsWith(`:${agent.port}`) &&
-      Math.max(slave.registered_time, slave.reregistered_time ?? 0) * 1_000 >= agent.startedAt,
+/**
+ * The table may still hold what an agent was before it was started here, so its own word is needed too; times would not
+ * do, for the cluster's clock may lag behind after a pause.
+ */
+export function isRegistered(state: ViewState, agent: Pick<LocalAgent, 'port' | 'saidReady'>): boolean {
+  return (
+    agent.saidReady() && state.slaves.some((slave) => slave.active && slave.pid.endsWith(`:${agent.port}`))
   )
 }

@@ -25,8 +25,17 @@ export async function startDynamoEmulator(options: {
 }): Promise<DynamoEmulator> {
   const file = options.dataDir === undefined ? undefined : join(options.dataDir, 'dynamodb.pid.json')
   const earlier = file === undefined ? undefined : earlierOne(file)
-  if (earlier !== undefined && (await answers(earlier.endpoint))) {
-    return { endpoint: earlier.endpoint, adopted: true, stop: async () => end(earlier, file) }
+  if (earlier !== undefined) {
+    if (
+      await untilAnswers(earlier.endpoint).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      return { endpoint: earlier.endpoint, adopted: true, stop: async () => end(earlier, file) }
+    }
+    // Two of them must never work on one file.
+    await end(earlier, file)
   }
   const binary = findBinary()
   const port = await freePort()

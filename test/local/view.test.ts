@@ -107,15 +107,11 @@ describe('what changed', () => {
     expect(lines).toContain('framework sleepers is over')
   })
 
-  test('an agent started just now counts only once it has registered since', () => {
-    const at = { port: 5051, startedAt: 2_000_000 }
-    const [slave] = quiet.slaves
-    if (slave === undefined) throw new Error('no agent')
-    const with_ = (more: object) => ({ ...quiet, slaves: [{ ...slave, registered_time: 1_000, ...more }] })
-    expect(isRegistered(with_({}), at)).toBe(false)
-    expect(isRegistered(with_({ reregistered_time: 2_001 }), at)).toBe(true)
-    expect(isRegistered(with_({}), { ...at, startedAt: 0 })).toBe(true)
-    expect(isRegistered(with_({ active: false }), { ...at, startedAt: 0 })).toBe(false)
+  test('an agent started just now counts only once it has said so itself', () => {
+    const at = (said: boolean) => ({ port: 5051, saidReady: () => said })
+    expect(isRegistered(quiet, at(false))).toBe(false)
+    expect(isRegistered(quiet, at(true))).toBe(true)
+    expect(isRegistered({ ...quiet, slaves: [] }, at(true))).toBe(false)
   })
 
   test('last words say what was stopped and where the rest is', () => {
