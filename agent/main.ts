@@ -73,7 +73,8 @@ async function run(given: Flags): Promise<void> {
     const parent = readStat(pid)
     const look = () => {
       if (parent !== undefined && isAlive(parent)) systemClock.after(PARENT_LOOK_MS, look)
-      else void running.end().then(() => exit(0, 'the parent process is gone'))
+      // The parent is the control plane.
+      else void running.end('untold').then(() => exit(0, 'the parent process is gone'))
     }
     look()
   }

@@ -71,8 +71,8 @@ export interface RunningAgent {
   readonly registered: Promise<string>
   /** Stops this process's part and leaves all tasks running, as Mesos does on SIGTERM. */
   stop(): Promise<void>
-  /** Ends all tasks and executors, tells the control plane, and stops. */
-  end(): Promise<void>
+  /** Ends all tasks and executors, tells the control plane, and stops; `untold` when nobody is there to be told. */
+  end(how?: 'told' | 'untold'): Promise<void>
 }
 
 /** Rejects with a sentence when the work directory is taken, broken or another agent's, or the port is in use. */
@@ -301,12 +301,12 @@ async function startLocked(
     unlock()
   }
 
-  function end(): Promise<void> {
-    ending ??= endNow()
+  function end(how: 'told' | 'untold' = 'told'): Promise<void> {
+    ending ??= endNow(how)
     return ending
   }
 
-  async function endNow(): Promise<void> {
+  async function endNow(how: 'told' | 'untold'): Promise<void> {
     if (stopped) return
     await acting.submit({ input: 'end-everything' })
     const tasksOver = () => state.owners.size === 0 && state.executors.size === 0
@@ -318,7 +318,7 @@ async function startLocked(
         await containers.destroy(one.containerId).catch(() => {})
       }
     }
-    if (link !== undefined && state.agentId !== undefined) {
+    if (how === 'told' && link !== undefined && state.agentId !== undefined) {
       await Promise.race([link.reporter.drained(), sleep(clock, END_UPDATES_MS)])
       await Promise.race([link.unregister(), sleep(clock, END_UPDATES_MS)])
     }

@@ -67,8 +67,7 @@ test('kill -9 without --data: agents, emulator and tasks end by themselves; the 
   const word = await withTasks(url)
   const [left = ''] = readdirSync(tmp).filter((name) => name.startsWith('meseta-start-'))
   started.child.kill('SIGKILL')
-  // Half of it is what the agent waits for its tasks and for a control plane that does not answer any more.
-  await until('everything ended', () => naming(word, tmp).length === 0, 6_000)
+  await until('everything ended', () => naming(word, tmp).length === 0, 4_000)
   const next = start(SMALL, { env: { TMPDIR: tmp } })
   await next.ready()
   expect(existsSync(join(tmp, left))).toBe(false)
