@@ -6,7 +6,7 @@
 //
 // Everything but HTTP is done as the user of the task, who thereby gets nothing they could not read anyway.
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, createWriteStream } from 'node:fs'
 import { chown, type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -183,8 +183,7 @@ async function copy(path: string, stage: string, { account, maxBytes, options }:
 }
 
 async function downloadTo(file: string, url: URL, { options, ...limits }: Job): Promise<void> {
-  const { O_WRONLY, O_CREAT, O_EXCL } = constants
-  const openTarget = async () => (await open(file, O_WRONLY | O_CREAT | O_EXCL, 0o600)).createWriteStream()
+  const openTarget = () => createWriteStream(file, { flags: 'wx', mode: 0o600 })
   await download(url, openTarget, { ...limits, signal: options.signal, lookup: options.lookup })
 }
 

@@ -2,6 +2,8 @@
 //
 // Tasks write these directories while we read them. So a path is refused by what it leads to (see
 // containerizer/beneath.ts), and only regular files and directories are opened at all.
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { type FileHandle, lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -55,7 +57,7 @@ export type Download =
   | IsDirectory
   | NoFile
 
-interface OpenFile {
+interface FoundFile {
   readonly kind: 'ok'
   readonly handle: FileHandle
   readonly size: number
@@ -102,44 +104,50 @@ export class Files {
     path: string,
     { offset, length = MAX_READ_BYTES }: { readonly offset: number; readonly length?: number | undefined },
   ): Promise<Read> {
-    const file = await this.#openFile(path)
-    if (file.kind !== 'ok') return file
+    const found = await this.#findFile(path)
+    if (found.kind !== 'ok') return found
+    let file: FileHandle | undefined
     try {
+      file = await reopen(found.handle)
       const buffer = Buffer.alloc(Math.min(Math.max(0, length), MAX_READ_BYTES))
-      const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, Math.max(0, offset))
-      return { kind: 'ok', size: file.size, data: buffer.subarray(0, bytesRead) }
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, Math.max(0, offset))
+      return { kind: 'ok', size: found.size, data: buffer.subarray(0, bytesRead) }
+    } catch {
+      // Not readable for the agent.
+      return { kind: 'not-found' }
     } finally {
-      await file.handle.close()
+      await file?.close()
+      await found.handle.close()
     }
   }
 
   /** The whole file as it is now; whoever does not read the stream to its end destroys it. */
   async download(path: string): Promise<Download> {
-    const file = await this.#openFile(path)
-    if (file.kind !== 'ok') return file
+    const found = await this.#findFile(path)
+    if (found.kind !== 'ok') return found
+    const { handle, size } = found
     const name = normal(path).split('/').at(-1) ?? ''
-    if (file.size === 0) {
-      await file.handle.close()
-      return { kind: 'ok', name, size: 0, stream: Readable.from([]) }
-    }
-    const stream = file.handle.createReadStream({ start: 0, end: file.size - 1 })
-    return { kind: 'ok', name, size: file.size, stream }
-  }
-
-  async #openFile(path: string): Promise<OpenFile | IsDirectory | NoFile> {
-    const found = await this.#find(path)
-    if (found.kind !== 'found') return noFile(found)
     try {
-      const { mode, size } = await found.handle.stat()
-      if ((mode & KIND_OF_FILE) === DIRECTORY) return { kind: 'directory' }
-      if ((mode & KIND_OF_FILE) !== REGULAR) return { kind: 'bad-path' }
-      return { kind: 'ok', handle: await reopen(found.handle), size }
+      if (size === 0) return { kind: 'ok', name, size, stream: Readable.from([]) }
+      // By its path: a stream over a handle was seen to hang when it is destroyed half read or written.
+      const stream = createReadStream(pathOf(handle), { end: size - 1 })
+      await once(stream, 'open')
+      return { kind: 'ok', name, size, stream }
     } catch {
-      // Not readable for the agent, or gone just now.
       return { kind: 'not-found' }
     } finally {
-      await found.handle.close()
+      await handle.close()
     }
+  }
+
+  /** Found, but not open: reading goes through `reopen` or its path. */
+  async #findFile(path: string): Promise<FoundFile | IsDirectory | NoFile> {
+    const found = await this.#find(path)
+    if (found.kind !== 'found') return noFile(found)
+    const { mode, size } = await found.handle.stat()
+    if ((mode & KIND_OF_FILE) === REGULAR) return { kind: 'ok', handle: found.handle, size }
+    await found.handle.close()
+    return (mode & KIND_OF_FILE) === DIRECTORY ? { kind: 'directory' } : { kind: 'bad-path' }
   }
 
   /** The longest attached path wins. What a `%` means was decided before: here it is a character. */

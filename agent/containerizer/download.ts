@@ -21,7 +21,7 @@ const MAX_REDIRECTS = 10
 /** Writes the file to where `openTarget` says, once it is certain that there is one. Rejects with a sentence. */
 export async function download(
   url: URL,
-  openTarget: () => Promise<Writable>,
+  openTarget: () => Writable,
   options: DownloadOptions,
 ): Promise<void> {
   let at = url
@@ -84,12 +84,12 @@ async function ask(url: URL, { policy, stallMs, signal, lookup }: DownloadOption
 
 async function save(
   response: IncomingMessage,
-  openTarget: () => Promise<Writable>,
+  openTarget: () => Writable,
   { maxBytes }: DownloadOptions,
 ): Promise<void> {
   try {
     if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw new Error(tooLarge(maxBytes))
-    await pipeline(response, limited(maxBytes), await openTarget())
+    await pipeline(response, limited(maxBytes), openTarget())
   } catch (error) {
     throw new Error(describe(error as NodeJS.ErrnoException))
   } finally {

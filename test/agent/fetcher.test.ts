@@ -287,6 +287,16 @@ describe('what it refuses', () => {
     expect(await fetch([source('exact', 'x'.repeat(1_000))], { limits })).toEqual(fetched)
   })
 
+  test('too large, many at once: each ends', async () => {
+    answer = (_, response) => {
+      response.flushHeaders()
+      response.end('x'.repeat(100_000))
+    }
+    const uris = Array.from({ length: 60 }, () => [`${base}/x`])
+    const results = await Promise.all(uris.map((each) => fetch(each, { limits: { maxBytes: 1_000 } })))
+    expect(results).toEqual(results.map(() => failed('1000 bytes')))
+  })
+
   test('when it is called off', async () => {
     const off = new AbortController()
     answer = () => off.abort()
