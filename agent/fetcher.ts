@@ -81,6 +81,7 @@ export async function fetchUris(uris: readonly FetchUri[], options: FetchOptions
     const job: Job = { ...DEFAULT_LIMITS, ...options.limits, account, sandbox, options }
     for (const uri of uris) {
       shown = withoutSecrets(uri.value)
+      if (options.signal?.aborted) throw new Error('it was called off')
       await fetchOne(uri, job)
     }
     return { kind: 'fetched' }
