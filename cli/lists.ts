@@ -1,5 +1,5 @@
 // `meseta agents`, `frameworks`, `tasks` and `task inspect`: what there is, as tables or as JSON.
-import pc from 'picocolors'
+import { styleText } from 'node:util'
 import { agentUrl, type FlatResources, findOne, readState, type StateTask, tasksOf } from './cluster.ts'
 import { age, harmless, show, stateColour } from './printing.ts'
 
@@ -87,8 +87,8 @@ export async function inspectTask(master: string, id: string, { json }: ListOpti
     ['role', harmless(task.role)],
     ['resources', resourceText(task.resources)],
   ]
-  for (const [name, value] of lines) console.log(`${pc.dim(name.padEnd(10))} ${value}`)
-  console.log(pc.dim('history'))
+  for (const [name, value] of lines) console.log(`${styleText('dim', name.padEnd(10))} ${value}`)
+  console.log(styleText('dim', 'history'))
   for (const status of task.statuses) {
     console.log(`  ${new Date(status.timestamp * 1_000).toISOString()}  ${stateColour(status.state)}`)
   }

@@ -1,7 +1,7 @@
 // The command `meseta`: what people type. Speaks public HTTP APIs only.
 import { constants } from 'node:os'
+import { styleText } from 'node:util'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import pc from 'picocolors'
 import { MESETA_VERSION } from '../protocol/version.ts'
 import { startAgent } from './agent-start.ts'
 import { completionScript } from './completion.ts'
@@ -194,7 +194,9 @@ try {
   await program.parseAsync(process.argv)
 } catch (error) {
   const known = error instanceof CommandError
-  process.stderr.write(`${pc.red('error:')} ${(error as Error).message}\n`)
+  process.stderr.write(
+    `${styleText('red', 'error:', { stream: process.stderr })} ${(error as Error).message}\n`,
+  )
   if (!known && process.env.MESETA_DEBUG !== undefined) process.stderr.write(`${(error as Error).stack}\n`)
   process.exitCode = known ? error.code : EXIT.failed
 }

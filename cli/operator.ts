@@ -1,5 +1,5 @@
 // Operator commands: agents in and out of service, teardown, events, dead letters, and faults for development.
-import pc from 'picocolors'
+import { styleText } from 'node:util'
 import type { MasterEvent } from '../protocol/messages.ts'
 import { RecordDecoder } from '../protocol/recordio.ts'
 import { findOne, readState } from './cluster.ts'
@@ -66,7 +66,7 @@ export async function events(master: string, json: boolean): Promise<void> {
 
 function printEvent(event: MasterEvent): void {
   if (event.type === 'HEARTBEAT' || event.type === undefined) return
-  const time = pc.dim(new Date().toISOString().slice(11, 23))
+  const time = styleText('dim', new Date().toISOString().slice(11, 23))
   console.log(`${time} ${event.type.padEnd(18)} ${describe(event)}`)
 }
 

@@ -1,6 +1,7 @@
 // Tables for people, JSON for programs; colours only on a terminal that wants them.
+
+import { styleText } from 'node:util'
 import Table from 'cli-table3'
-import pc from 'picocolors'
 
 /** Characters that could steer a terminal are shown, not obeyed (A20). */
 export function harmless(text: string): string {
@@ -30,7 +31,7 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
     middle: '  ',
   }
   const drawn = new Table({
-    head: heads.map((head) => pc.dim(head)),
+    head: heads.map((head) => styleText('dim', head)),
     chars: none,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
@@ -58,9 +59,9 @@ export function show(
 export function stateColour(state: string): string {
   const short = harmless(state)
   if (/RUNNING|FINISHED|active|connected$/.test(state) && !/disconnected|inactive/.test(state))
-    return pc.green(short)
-  if (/FAILED|ERROR|LOST|GONE|DROPPED|unreachable|gone/.test(state)) return pc.red(short)
-  if (/KILL|UNREACHABLE|deactivated|drain|disconnected/.test(state)) return pc.yellow(short)
+    return styleText('green', short)
+  if (/FAILED|ERROR|LOST|GONE|DROPPED|unreachable|gone/.test(state)) return styleText('red', short)
+  if (/KILL|UNREACHABLE|deactivated|drain|disconnected/.test(state)) return styleText('yellow', short)
   return short
 }
 

@@ -1,7 +1,7 @@
 // `meseta run`: a one-shot framework that runs a command somewhere, streams its output and ends with its exit code.
 import { randomUUID } from 'node:crypto'
 import { constants, userInfo } from 'node:os'
-import pc from 'picocolors'
+import { styleText } from 'node:util'
 import type { Offer, SchedulerEvent, TaskInfo, TaskStatus } from '../protocol/messages.ts'
 import { isTerminal, readState } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
@@ -293,7 +293,7 @@ class OneShot {
   }
 
   #say(text: string): void {
-    process.stderr.write(`${pc.dim(`meseta: ${text}`)}\n`)
+    process.stderr.write(`${styleText('dim', `meseta: ${text}`, { stream: process.stderr })}\n`)
   }
 }
 

@@ -1,7 +1,7 @@
 // The live view of `npm start` on a terminal: agents, frameworks, tasks, what happened last, what to type next.
 //
 // `frame` is pure: a picture of one state document. It reads what any client can read over HTTP.
-import pc from 'picocolors'
+import { styleText } from 'node:util'
 import { cut, harmless, padded, paired, type Section, stacked } from './layout.ts'
 
 interface FlatResources {
@@ -83,33 +83,37 @@ function running(state: ViewState, extras: ViewExtras): Section[] {
   const tasks = state.frameworks.reduce((sum, framework) => sum + framework.tasks.length, 0)
   return [
     {
-      title: `${pc.bold('agents')} ${state.slaves.length}${unreachable > 0 ? pc.red(`  ${unreachable} unreachable`) : ''}`,
-      lines: state.slaves.length === 0 ? [pc.dim('none')] : agentLines(state, extras),
+      title: `${styleText('bold', 'agents')} ${state.slaves.length}${unreachable > 0 ? styleText('red', `  ${unreachable} unreachable`) : ''}`,
+      lines: state.slaves.length === 0 ? [styleText('dim', 'none')] : agentLines(state, extras),
       least: 1,
     },
     {
-      title: `${pc.bold('frameworks')} ${state.frameworks.length}  ${pc.dim(count(tasks, 'task'))}`,
-      lines: state.frameworks.length === 0 ? [pc.dim('none yet')] : frameworkLines(state),
+      title: `${styleText('bold', 'frameworks')} ${state.frameworks.length}  ${styleText('dim', count(tasks, 'task'))}`,
+      lines: state.frameworks.length === 0 ? [styleText('dim', 'none yet')] : frameworkLines(state),
       least: 1,
     },
     {
-      title: pc.bold('latest'),
-      lines: happened.length === 0 ? [pc.dim('nothing yet')] : happened.slice(-10),
+      title: styleText('bold', 'latest'),
+      lines: happened.length === 0 ? [styleText('dim', 'nothing yet')] : happened.slice(-10),
       least: 1,
       keep: 'last',
     },
-    { title: pc.bold('try'), lines: suggestions(state, extras), least: extras.dead.length > 0 ? 6 : 1 },
+    {
+      title: styleText('bold', 'try'),
+      lines: suggestions(state, extras),
+      least: extras.dead.length > 0 ? 6 : 1,
+    },
   ]
 }
 
 function header({ phase, url, upSeconds, columns }: ViewExtras): string {
-  const name = pc.bold(pc.cyan('Meseta'))
+  const name = styleText('bold', styleText('cyan', 'Meseta'))
   if (phase === 'starting') return `${name}  starting …`
   if (phase === 'stopping')
-    return paired(`${name}  stopping …`, pc.dim('Ctrl-C again ends it at once'), columns)
+    return paired(`${name}  stopping …`, styleText('dim', 'Ctrl-C again ends it at once'), columns)
   return paired(
     `${name}  ${url ?? ''}`,
-    pc.dim(`up ${clockText(upSeconds)} · Ctrl-C stops everything`),
+    styleText('dim', `up ${clockText(upSeconds)} · Ctrl-C stops everything`),
     columns,
   )
 }
@@ -117,18 +121,18 @@ function header({ phase, url, upSeconds, columns }: ViewExtras): string {
 function startingLines(state: ViewState | undefined, { steps, agentsWanted, url }: ViewExtras): string[] {
   const lines = steps.map(({ name, seconds }) =>
     seconds === undefined
-      ? `${pc.yellow('…')} ${name}`
-      : `${pc.green('✓')} ${padded(name, 16)} ${pc.dim(`${seconds.toFixed(1)} s`)}`,
+      ? `${styleText('yellow', '…')} ${name}`
+      : `${styleText('green', '✓')} ${padded(name, 16)} ${styleText('dim', `${seconds.toFixed(1)} s`)}`,
   )
   if (url === undefined || agentsWanted === 0) return lines
   const there = Math.min(agentsWanted, (state?.slaves ?? []).filter((agent) => agent.active).length)
-  return [...lines, `${pc.yellow('…')} ${padded('agents', 16)} ${there}/${agentsWanted}`]
+  return [...lines, `${styleText('yellow', '…')} ${padded('agents', 16)} ${there}/${agentsWanted}`]
 }
 
 function stoppingLines(state: ViewState | undefined): string[] {
   const agents = state?.slaves.length ?? 0
   const tasks = (state?.frameworks ?? []).reduce((sum, framework) => sum + framework.tasks.length, 0)
-  return [pc.dim(`${count(agents, 'agent')} and ${count(tasks, 'task')} are being ended`)]
+  return [styleText('dim', `${count(agents, 'agent')} and ${count(tasks, 'task')} are being ended`)]
 }
 
 /** What stays on the terminal, or in the output, when everything is over. */
@@ -160,17 +164,17 @@ function agentLines(state: ViewState, { columns, dead }: ViewExtras): string[] {
       ...(bar >= 16 ? [drawnBar(used.mem, offered.mem, resources.mem, bar)] : []),
       ...(bar >= 6 ? [padded(`${short(used.mem)}/${short(resources.mem)} MB`, 12)] : []),
       dead.some(({ port }) => agent.pid.endsWith(`:${port}`))
-        ? pc.red('down')
+        ? styleText('red', 'down')
         : on === 0
-          ? pc.dim('idle')
+          ? styleText('dim', 'idle')
           : count(on, 'task'),
     ].join('  ')
   })
 }
 
 function standing(agent: ViewAgent): string {
-  if (agent.deactivated) return pc.yellow('◌')
-  return agent.active ? pc.green('●') : pc.red('○')
+  if (agent.deactivated) return styleText('yellow', '◌')
+  return agent.active ? styleText('green', '●') : styleText('red', '○')
 }
 
 /** Each framework with its latest tasks: those that run something first, the youngest before the others. */
@@ -179,15 +183,17 @@ function frameworkLines(state: ViewState): string[] {
   const ordered = state.frameworks.toReversed().toSorted((one, other) => isBusy(one) - isBusy(other))
   return ordered.flatMap((framework) => {
     const { tasks, unreachable_tasks: unreachable, completed_tasks: completed } = framework
-    const running = `${pc.bold(String(tasks.length))} ${pc.dim(tasks.length === 1 ? 'task' : 'tasks')}`
-    const lost = unreachable.length === 0 ? '' : pc.red(`, ${unreachable.length} unreachable`)
-    const dot = framework.connected ? pc.green('●') : pc.yellow('○')
-    const away = framework.connected ? '' : pc.yellow('  disconnected')
+    const running = `${styleText('bold', String(tasks.length))} ${styleText('dim', tasks.length === 1 ? 'task' : 'tasks')}`
+    const lost = unreachable.length === 0 ? '' : styleText('red', `, ${unreachable.length} unreachable`)
+    const dot = framework.connected ? styleText('green', '●') : styleText('yellow', '○')
+    const away = framework.connected ? '' : styleText('yellow', '  disconnected')
     return [
-      `${dot} ${padded(harmless(framework.name), 22)}  ${running}${lost}${pc.dim(`, ${completed.length} done`)}${away}`,
+      `${dot} ${padded(harmless(framework.name), 22)}  ${running}${lost}${styleText('dim', `, ${completed.length} done`)}${away}`,
       ...[...tasks, ...unreachable]
         .slice(-4)
-        .map((task) => `    ${padded(colour(task.state)(word(task.state)), 12)} ${harmless(task.id)}`),
+        .map(
+          (task) => `    ${padded(styleText(colour(task.state), word(task.state)), 12)} ${harmless(task.id)}`,
+        ),
     ]
   })
 }
@@ -197,7 +203,7 @@ function suggestions(state: ViewState, extras: ViewExtras): string[] {
   if (dead !== undefined) {
     const more = others.length === 0 ? '' : `, and ${others.map(({ index }) => index).join(', ')} after it`
     return [
-      pc.yellow(`agent ${dead.index} does not run${more}; start it again with`),
+      styleText('yellow', `agent ${dead.index} does not run${more}; start it again with`),
       ...wrapped(dead.command, extras.columns - 4),
     ]
   }
@@ -211,7 +217,7 @@ function suggestions(state: ViewState, extras: ViewExtras): string[] {
     ? [
         `npx meseta${flag} tasks`,
         `npx meseta${flag} task logs -f ID`,
-        `npx meseta${flag} dev kill-machine 0    ${pc.dim('and see the loss noticed')}`,
+        `npx meseta${flag} dev kill-machine 0    ${styleText('dim', 'and see the loss noticed')}`,
       ]
     : [
         `npx meseta${flag} run -- 'echo hello; sleep 5'`,
@@ -253,7 +259,8 @@ function agentChanges(before: ViewState, after: ViewState): string[] {
     else if (isBack) lines.push(`agent ${addressOf(agent)} registered again`)
     earlier.delete(agent.id)
   }
-  for (const agent of earlier.values()) lines.push(pc.red(`agent ${addressOf(agent)} is lost or gone`))
+  for (const agent of earlier.values())
+    lines.push(styleText('red', `agent ${addressOf(agent)} is lost or gone`))
   return lines
 }
 
@@ -287,17 +294,17 @@ function taskChanges(before: ViewFramework | undefined, after: ViewFramework): s
   const earlier = new Map((before === undefined ? [] : all(before)).map((task) => [task.id, task.state]))
   return all(after)
     .filter((task) => earlier.get(task.id) !== task.state)
-    .map((task) => `${harmless(task.id)} ${colour(task.state)(task.state)}`)
+    .map((task) => `${harmless(task.id)} ${styleText(colour(task.state), task.state)}`)
 }
 
 function addressOf({ pid, id }: ViewAgent): string {
   return harmless(pid.split('@')[1] ?? id)
 }
 
-function colour(state: string): (text: string) => string {
-  if (/RUNNING|FINISHED/.test(state)) return pc.green
-  if (/FAILED|LOST|GONE|DROPPED|ERROR/.test(state)) return pc.red
-  return pc.yellow
+function colour(state: string): 'green' | 'red' | 'yellow' {
+  if (/RUNNING|FINISHED/.test(state)) return 'green'
+  if (/FAILED|LOST|GONE|DROPPED|ERROR/.test(state)) return 'red'
+  return 'yellow'
 }
 
 function word(state: string): string {
@@ -308,7 +315,7 @@ function word(state: string): string {
 function drawnBar(used: number, offered: number, whole: number, width: number): string {
   const full = used > 0 ? Math.max(1, Math.round(share(used, whole) * width)) : 0
   const held = Math.min(width - full, Math.round(share(offered, whole) * width))
-  return `${pc.cyan('█'.repeat(full))}${pc.cyan(pc.dim('▒'.repeat(held)))}${pc.dim('·'.repeat(width - full - held))}`
+  return `${styleText('cyan', '█'.repeat(full))}${styleText('cyan', styleText('dim', '▒'.repeat(held)))}${styleText('dim', '·'.repeat(width - full - held))}`
 }
 
 function share(part: number, whole: number): number {

@@ -1,7 +1,7 @@
 // `npm run conformance`: runs the conformance tests and prints how each of the 156 statements stands.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import pc from 'picocolors'
+import { styleText } from 'node:util'
 import { ROOT, runVitest, type TestOutcome } from '../vitest.ts'
 
 /** Statements whose features are not built yet; the run fails when any other one is not proven. */
@@ -25,7 +25,7 @@ for (const [number, text] of statements) {
   if (standing === 'passed') passed++
   if (standing === 'failed') failed++
   console.log(
-    `${`C${number}`.padEnd(5)} ${colour(standing)(standing.padEnd(13))} ${CANNOT_OCCUR[number] ?? text}`,
+    `${`C${number}`.padEnd(5)} ${styleText(colour(standing), standing.padEnd(13))} ${CANNOT_OCCUR[number] ?? text}`,
   )
 }
 for (const broken of outcome.broken) console.log(`broken: ${broken}`)
@@ -60,8 +60,8 @@ function numbers(list: string): ReadonlySet<number> {
   return all
 }
 
-function colour(standing: Standing): (text: string) => string {
-  if (standing === 'passed') return pc.green
-  if (standing === 'failed') return pc.red
-  return standing === 'cannot occur' ? pc.dim : pc.yellow
+function colour(standing: Standing): 'green' | 'red' | 'yellow' | 'dim' {
+  if (standing === 'passed') return 'green'
+  if (standing === 'failed') return 'red'
+  return standing === 'cannot occur' ? 'dim' : 'yellow'
 }
