@@ -174,8 +174,10 @@ describe('what a client accepts', () => {
     const stream = await opened(accept)
     await stream.until(/"HEARTBEAT"/)
     expect(stream.received()).toMatch(/\r\ncontent-type: application\/json\r\n/i)
-    expect(jsonEvents(stream.received()).map(({ type }) => type)).toEqual(['SUBSCRIBED', 'HEARTBEAT'])
+    const types = jsonEvents(stream.received()).map(({ type }) => type)
     stream.end()
+    // What comes behind the first two, like offers, is another matter.
+    expect(types.slice(0, 2)).toEqual(['SUBSCRIBED', 'HEARTBEAT'])
   })
 
   test.each([
