@@ -1,15 +1,16 @@
 // One simulation: a cluster of machines and frameworks, faults by the seed, then quiet, then the last look.
 import { memoryQueues } from '../../functions/ports/queues-memory.ts'
-import { localSettings, type ProfileName } from '../../master/settings.ts'
+import { localSettings, type ProfileName, type Settings } from '../../master/settings.ts'
 import { memoryStore } from '../../store/memory.ts'
 import { Checker } from './checker.ts'
+import { chosen, type FaultMix, faultsOf, USUAL } from './faults.ts'
 import { SimFramework } from './framework.ts'
 import { type AgentMutation, Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { type Mutation, Plane } from './plane.ts'
 import { Story, Violation } from './story.ts'
 import { Chance, VirtualTime } from './virtual-time.ts'
-import { ROUGH, Weather } from './weather.ts'
+import { type Rates, ROUGH, Weather } from './weather.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -18,8 +19,13 @@ export interface SimulationOptions {
   readonly profile: ProfileName
   readonly mutation?: Mutation | undefined
   readonly agentMutation?: AgentMutation | undefined
-  /** Called with each event as it happens. */
-  readonly verbose?: boolean | undefined
+  /** Which faults strike, how often beside each other; the usual ones when absent. */
+  readonly faults?: FaultMix | undefined
+  /** The longest time between two of them, ms. */
+  readonly strikeMs?: number | undefined
+  /** Of small faults, before the seed scales them. */
+  readonly rates?: Partial<Rates> | undefined
+  readonly settings?: Partial<Settings> | undefined
 }
 
 export interface SimulationOutcome {
@@ -45,6 +51,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   const settings = localSettings(options.profile, {
     beatShards: chance.whole(1, 2),
     gatesPerFramework: chance.whole(1, 2),
+    ...options.settings,
   })
   const checker = new Checker({ time, story, weather, settings })
   const length = options.hours * 3_600_000
@@ -123,12 +130,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     time.after(chance.between(0, 20_000), () => void framework.connect())
     every(30_000, () => framework.look())
   }
-  weather.scale(ROUGH, chance.between(0.2, 1.5))
-  const fault = faults()
+  weather.scale({ ...ROUGH, ...options.rates }, chance.between(0.2, 1.5))
+  const { timeoutMs } = settings.profile
+  const faults = faultsOf({ time, chance, story, weather, plane, machines, frameworks, timeoutMs, start })
   const strike = () => {
     if (time.now() > quietFrom) return
-    chance.of(fault)?.()
-    time.after(chance.between(5_000, 60_000), strike)
+    const name = chosen(options.faults ?? USUAL, chance)
+    if (name !== undefined) faults[name]()
+    time.after(chance.between(5_000, options.strikeMs ?? 60_000), strike)
   }
   time.after(30_000, strike)
   let quietSince: number | undefined
@@ -186,84 +195,6 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       action()
       every(ms, action)
     })
-  }
-
-  function faults(): readonly (() => void)[] {
-    const machine = () => chance.of(machines)
-    const framework = () => chance.of(frameworks)
-    const later = (ms: number, action: () => void) => time.after(ms, action)
-    const killAgent = () => {
-      const one = machine()
-      story.tell(`FAULT the agent process of ${one?.name} is killed`, one?.name, one?.agentId)
-      one?.killProcess()
-      later(chance.between(500, chance.happens(0.2) ? 200_000 : 20_000), () => one && void start(one))
-    }
-    const loseMachine = () => {
-      const one = machine()
-      story.tell(`FAULT ${one?.name} loses its power`, one?.name, one?.agentId)
-      one?.powerOff()
-      later(chance.between(20_000, 300_000), () => one && void start(one))
-    }
-    const partition = () => {
-      const ms = chance.between(5_000, 240_000)
-      const many = chance.happens(0.2) ? Math.ceil(machines.length / 2) : 1
-      for (let count = 0; count < many; count++) {
-        const one = machine()
-        story.tell(`FAULT ${one?.name} is cut off for ${Math.round(ms / 1000)} s`, one?.name, one?.agentId)
-        one?.partition(ms)
-      }
-    }
-    const killFramework = () => {
-      const one = framework()
-      const ms = chance.of([3_000, 20_000, 100_000, 250_000]) ?? 0
-      story.tell(`FAULT ${one?.name} dies for ${ms / 1000} s`, one?.name, one?.frameworkId)
-      one?.die(chance.happens(0.6))
-      later(ms, () => one?.rise())
-    }
-    const takeOver = () => {
-      const one = framework()
-      story.tell(`FAULT another instance of ${one?.name} takes over`, one?.name, one?.frameworkId)
-      one?.takeOver()
-    }
-    const silence = () => {
-      const one = framework()
-      if (one === undefined) return
-      story.tell(`FAULT ${one.name} neither acknowledges nor answers offers`, one.name, one.frameworkId)
-      one.isSilent = true
-      later(chance.between(20_000, 400_000), () => one.wake())
-    }
-    const teardown = () => {
-      if (chance.happens(0.3)) void framework()?.teardown()
-    }
-    const killHost = () => story.tell(`FAULT ${plane.killOne(chance)} dies`)
-    const pauseHost = () => {
-      const ms = chance.between(5_000, 70_000)
-      story.tell(`FAULT ${plane.pauseOne(chance, ms)} sleeps for ${Math.round(ms / 1000)} s`)
-    }
-    const redeploy = () => {
-      story.tell('FAULT the control plane is deployed anew')
-      plane.deploy()
-    }
-    const outage = (what: 'store' | 'queues') => () => {
-      if (!chance.happens(0.5)) return
-      const ms = chance.between(10_000, 240_000)
-      story.tell(`FAULT ${what} away for ${Math.round(ms / 1000)} s`)
-      weather.takeAway(what, ms)
-    }
-    return [
-      ...[
-        killAgent,
-        killAgent,
-        loseMachine,
-        partition,
-        partition,
-        killFramework,
-        takeOver,
-        silence,
-        teardown,
-      ],
-      ...[killHost, killHost, pauseHost, redeploy, outage('store'), outage('queues')],
-    ]
   }
 }
 

@@ -1,0 +1,124 @@
+// What strikes a simulated cluster now and then: deaths, partitions, outages, people; one table, chosen from by chance.
+import type { SimFramework } from './framework.ts'
+import type { Machine } from './machine.ts'
+import type { Plane } from './plane.ts'
+import type { Story } from './story.ts'
+import type { Chance, VirtualTime } from './virtual-time.ts'
+import type { Weather } from './weather.ts'
+
+export interface World {
+  readonly time: VirtualTime
+  readonly chance: Chance
+  readonly story: Story
+  readonly weather: Weather
+  readonly plane: Plane
+  readonly machines: readonly Machine[]
+  readonly frameworks: readonly SimFramework[]
+  readonly timeoutMs: number
+  start(machine: Machine): Promise<void>
+}
+
+/** How often each of them comes beside the others. */
+export const USUAL = {
+  killAgent: 4,
+  loseMachine: 2,
+  partition: 3,
+  massPartition: 1,
+  killFramework: 2,
+  takeOver: 2,
+  silence: 2,
+  teardown: 1,
+  killHost: 4,
+  pauseHost: 2,
+  redeploy: 2,
+  storeAway: 1,
+  queuesAway: 1,
+}
+
+export type FaultName = keyof typeof USUAL
+export type FaultMix = Readonly<Partial<Record<FaultName, number>>>
+
+/** One fault of the mix. */
+export function chosen(mix: FaultMix, chance: Chance): FaultName | undefined {
+  // Its keys are those of the type.
+  const names = Object.entries(mix) as [FaultName, number][]
+  let left = chance.next() * names.reduce((sum, [, weight]) => sum + weight, 0)
+  return names.find(([, weight]) => {
+    left -= weight
+    return left < 0
+  })?.[0]
+}
+
+export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> {
+  const { time, chance, story, weather, plane, machines, frameworks } = world
+  const machine = () => chance.of(machines)
+  const framework = () => chance.of(frameworks)
+  const outage = (what: 'store' | 'queues') => {
+    const ms = chance.between(10_000, 240_000)
+    story.tell(`FAULT ${what} away for ${seconds(ms)}`)
+    weather.takeAway(what, ms)
+  }
+  const cutOff = (one: Machine, ms: number) => {
+    story.tell(`FAULT ${one.name} is cut off for ${seconds(ms)}`, one.name, one.agentId)
+    one.partition(ms)
+  }
+  return {
+    killAgent() {
+      const one = machine()
+      story.tell(`FAULT the agent process of ${one?.name} is killed`, one?.name, one?.agentId)
+      one?.killProcess()
+      const wait = chance.between(500, chance.happens(0.2) ? 200_000 : 20_000)
+      time.after(wait, () => one && void world.start(one))
+    },
+    loseMachine() {
+      const one = machine()
+      story.tell(`FAULT ${one?.name} loses its power`, one?.name, one?.agentId)
+      one?.powerOff()
+      time.after(chance.between(20_000, 300_000), () => one && void world.start(one))
+    },
+    partition() {
+      const one = machine()
+      if (one !== undefined) cutOff(one, chance.between(5_000, 240_000))
+    },
+    /** Most of the machines at once, for longer than the timeout: nobody should believe it at once (S15). */
+    massPartition() {
+      const ms = chance.between(0.7, 3) * world.timeoutMs
+      for (const one of machines) if (chance.happens(0.7)) cutOff(one, ms)
+    },
+    killFramework() {
+      const one = framework()
+      const ms = chance.of([3_000, 20_000, 100_000, 250_000]) ?? 0
+      story.tell(`FAULT ${one?.name} dies for ${ms / 1000} s`, one?.name, one?.frameworkId)
+      one?.die(chance.happens(0.6))
+      time.after(ms, () => one?.rise())
+    },
+    takeOver() {
+      const one = framework()
+      story.tell(`FAULT another instance of ${one?.name} takes over`, one?.name, one?.frameworkId)
+      one?.takeOver()
+    },
+    silence() {
+      const one = framework()
+      if (one === undefined) return
+      story.tell(`FAULT ${one.name} neither acknowledges nor answers offers`, one.name, one.frameworkId)
+      one.isSilent = true
+      time.after(chance.between(20_000, 400_000), () => one.wake())
+    },
+    teardown: () => void framework()?.teardown(),
+    killHost: () => story.tell(`FAULT ${plane.killOne(chance)} dies`),
+    pauseHost() {
+      const ms = chance.between(5_000, 70_000)
+      story.tell(`FAULT ${plane.pauseOne(chance, ms)} sleeps for ${seconds(ms)}`)
+    },
+    redeploy() {
+      story.tell('FAULT the control plane is deployed anew')
+      plane.deploy()
+    },
+    storeAway: () => outage('store'),
+    queuesAway: () => outage('queues'),
+  }
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`
+}
