@@ -70,11 +70,8 @@ export interface Ledger extends Versioned {
   /** Ids of the latest ACCEPTs committed here (newest last, at most 16): evidence for a repeat. */
   readonly accepts: readonly string[]
   readonly deactivated: boolean
-  readonly drain?: {
-    readonly state: 'DRAINING' | 'DRAINED'
-    readonly maxGraceMs?: number
-    readonly markGone: boolean
-  }
+  /** Set by DRAIN_AGENT, until REACTIVATE_AGENT; such an agent is deactivated, too. */
+  readonly drain?: Drain | undefined
   readonly unreachableSince?: number
   /** Cluster time at which it was lost in whatever way; two weeks later it is forgotten (F18). */
   readonly lostAt?: number | undefined
@@ -82,6 +79,19 @@ export interface Ledger extends Versioned {
   readonly openWork?: OpenWork
   readonly beatShard: number
   readonly indexShard: number
+}
+
+/** Drained are the tasks: all of an agent's wanted state reads `stop` while this stands, see master/agents/drain.ts. */
+export interface Drain {
+  readonly state: 'DRAINING' | 'DRAINED'
+  /** No task has more than this to end; its own grace when absent. */
+  readonly maxGraceMs?: number | undefined
+  /** Drained, the agent becomes gone. */
+  readonly markGone: boolean
+  /** Cluster time of the newest DRAIN_AGENT. */
+  readonly since: number
+  /** How often it was asked for: like a repeated kill, each is delivered and may shorten the grace. */
+  readonly asked: number
 }
 
 export interface LedgerOffer {

@@ -1,6 +1,7 @@
 // What an agent is told after a commit: the changes of one generation, or only that there are some.
 import type { Nudge, WantedTask } from '../protocol/agent-messages.ts'
 import type { FrameworkInfo } from '../protocol/messages.ts'
+import { underDrain } from './agents/drain.ts'
 import type { Tell } from './decision.ts'
 import { MAX_NUDGE_BYTES } from './limits.ts'
 import type { Ledger, Run } from './model.ts'
@@ -25,7 +26,7 @@ export function tellChanges(
     kind: 'changes',
     incarnation: ledger.incarnation,
     generation: ledger.generation,
-    tasks: runs.map(wantedOf),
+    tasks: runs.map((run) => underDrain(wantedOf(run), ledger.drain)),
     dropped: [],
     frameworks,
     endExecutors,

@@ -91,6 +91,16 @@ export type RegisterAnswer =
   /** Gone, or another address or host name under the same id: end all tasks and stop (F13, F16). */
   | { readonly kind: 'shutdown'; readonly why: string }
 
+/** The agent is drained: it ends its tasks, none with a longer grace than this, and starts none. */
+export interface AgentDrain {
+  /** Of each task's own grace, at most this; ms. */
+  readonly maxGraceMs?: number | undefined
+  /** Partition-aware frameworks read GONE_BY_OPERATOR for what is killed. */
+  readonly markGone: boolean
+  /** When it was asked for, ms since 1970. */
+  readonly since: number
+}
+
 /** What the control plane wants of one task on an agent. */
 export interface WantedTask {
   readonly frameworkId: string
@@ -132,6 +142,8 @@ export type SyncAnswer =
       readonly frameworks: readonly FrameworkInfo[]
       /** Executors that must end: SHUTDOWN calls and removed frameworks. */
       readonly endExecutors: readonly { readonly frameworkId: string; readonly executorId: string }[]
+      /** Absent: the agent is not drained (any more). */
+      readonly drain?: AgentDrain | undefined
       readonly next?: string | undefined
     }
   | { readonly kind: 'not-yet'; readonly retryAfterMs: number }

@@ -1,5 +1,6 @@
 // One tick: cluster time goes on, canaries are sent, and whatever is due is done. Safe to run twice, late or at once.
 import type { Tick } from '../../master/model.ts'
+import { finishDrains } from '../agents/drain.ts'
 import type { Environment } from '../environment.ts'
 import { lookAfterFrameworks } from './frameworks.ts'
 import { expireOffers, finishOpenWorkOfAgents, forgetLost, stopUnansweredLaunches } from './leftovers.ts'
@@ -32,6 +33,7 @@ async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<
   await pass(env, 'silent agents', () => expireSilent(env, tick, sight, elapsedMs))
   await pass(env, 'expired offers', () => expireOffers(env, tick, sight))
   await pass(env, 'open work', () => finishOpenWorkOfAgents(env, tick, sight))
+  await pass(env, 'drains', () => finishDrains(env, sight.ledgers))
   await pass(env, 'forgotten agents', () => forgetLost(env, tick, sight))
   await pass(env, 'unanswered launches', () => stopUnansweredLaunches(env, tick, sight))
 }

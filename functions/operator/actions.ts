@@ -1,16 +1,15 @@
 // What operators do to agents and frameworks: the fact is committed first, and its work begun at once.
-import { deactivate, reactivate } from '../../master/agents/deactivate.ts'
-import { loseAgent } from '../../master/agents/lost.ts'
+import type { ActivationAnswer } from '../../master/agents/deactivate.ts'
 import { nothing } from '../../master/decision.ts'
 import { remove } from '../../master/frameworks/lifecycle.ts'
-import type { Ledger } from '../../master/model.ts'
+import { fromGoogleDuration } from '../../protocol/durations.ts'
 import { idError } from '../../protocol/ids.ts'
-import { entryRef, loadFrameworks } from '../agents/load.ts'
-import { finishLosses } from '../agents/open-work.ts'
+import type { Duration, MasterCallDrainAgent } from '../../protocol/messages.ts'
+import { drainAgent } from '../agents/drain.ts'
+import { markAgentGone } from '../agents/lifecycle.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { afterRemoval } from '../scheduler/disconnect.ts'
-import { tell } from '../tell.ts'
 import { transact } from '../transact.ts'
 import { DONE, type Outcome, refuse } from './outcome.ts'
 
@@ -19,7 +18,8 @@ export async function teardown(env: Environment, frameworkId: string): Promise<O
   const context = await contextOf(env)
   const answer = await transact(env, {
     name: 'operator teardown',
-    load: async () => (isId(frameworkId) ? await env.store.get('framework', { frameworkId }) : undefined),
+    load: async () =>
+      idError(frameworkId) === undefined ? await env.store.get('framework', { frameworkId }) : undefined,
     decide: (framework) =>
       framework === undefined ? nothing('unknown' as const) : remove(framework, context),
   })
@@ -28,39 +28,15 @@ export async function teardown(env: Environment, frameworkId: string): Promise<O
   return DONE
 }
 
-/**
- * MARK_AGENT_GONE: also of an unreachable agent; its id never comes back (S14). 503 while another loss of the agent is
- * being worked off.
- */
-export async function markAgentGone(env: Environment, agentId: string): Promise<Outcome> {
-  const context = await contextOf(env)
-  const answer = await transact(env, {
-    name: 'mark agent gone',
-    load: () => loadAgent(env, agentId),
-    decide: ({ ledger, entry, frameworks }) => {
-      if (ledger === undefined) return nothing('unknown' as const)
-      if (ledger.openWork?.kind === 'loss' && ledger.life !== 'gone') return nothing('busy' as const)
-      return loseAgent({ ledger, entry, frameworks }, 'gone', context)
-    },
-  })
-  switch (answer) {
-    case 'unknown':
+/** MARK_AGENT_GONE: its id never comes back (S14). 503 while another loss of the agent is being worked off. */
+export async function markGone(env: Environment, agentId: string): Promise<Outcome> {
+  switch (await markAgentGone(env, agentId)) {
+    case 'gone':
+      return DONE
+    case 'unknown agent':
       return refuse(404, 'There is no agent with this id')
     case 'busy':
-      await finishLosses(env, [agentId])
       return refuse(503, 'The agent is just being marked unreachable or removed; try again')
-    // Gone already: what an earlier call may have left open is finished.
-    case 'void':
-    case 'lost':
-      await tell(env, [
-        {
-          tell: 'agent',
-          agentId,
-          nudge: { kind: 'shutdown', why: 'The agent was marked gone by an operator' },
-        },
-      ])
-      await finishLosses(env, [agentId])
-      return DONE
   }
 }
 
@@ -68,20 +44,9 @@ export async function markAgentGone(env: Environment, agentId: string): Promise<
 export async function changeAgent(
   env: Environment,
   agentId: string,
-  what: 'deactivate' | 'reactivate',
+  change: (env: Environment, agentId: string) => Promise<ActivationAnswer>,
 ): Promise<Outcome> {
-  const context = await contextOf(env)
-  const answer = await transact(env, {
-    name: `${what} agent`,
-    load: () => loadAgent(env, agentId),
-    decide: ({ ledger, frameworks }) => {
-      if (what === 'deactivate') return deactivate(ledger, frameworks, context)
-      return ledger !== undefined && ledger.life !== 'gone' && !ledger.deactivated
-        ? nothing('not deactivated' as const)
-        : reactivate(ledger)
-    },
-  })
-  switch (answer) {
+  switch (await change(env, agentId)) {
     case 'done':
       return DONE
     case 'unknown agent':
@@ -96,21 +61,26 @@ export async function changeAgent(
   }
 }
 
-async function loadAgent(env: Environment, agentId: string) {
-  const ledger = isId(agentId) ? await env.store.get('ledger', { agentId }) : undefined
-  if (ledger === undefined) return { ledger: undefined, entry: undefined, frameworks: new Map() }
-  const [entry, frameworks] = await Promise.all([
-    env.store.get('agent', entryRef(ledger)),
-    loadFrameworks(env, offeredTo(ledger)),
-  ])
-  return { ledger, entry, frameworks }
+/** DRAIN_AGENT: 200 once it is written down; how far it is, GET_AGENTS says. */
+export async function drain(env: Environment, call: MasterCallDrainAgent | undefined): Promise<Outcome> {
+  const { agent_id, max_grace_period, mark_gone = false } = call ?? {}
+  const maxGraceMs = max_grace_period === undefined ? undefined : graceMs(max_grace_period)
+  if (maxGraceMs !== undefined && !(maxGraceMs >= 0)) {
+    return refuse(400, "The field 'max_grace_period' must be a duration of zero or more")
+  }
+  const answer = await drainAgent(env, agent_id?.value ?? '', { maxGraceMs, markGone: mark_gone })
+  switch (answer) {
+    case 'draining':
+      return DONE
+    case 'unknown agent':
+      return refuse(400, 'There is no agent with this id')
+    case 'not capable':
+      return refuse(400, 'The agent is too old to be drained; deactivate it and kill its tasks')
+    case 'being marked gone':
+      return refuse(409, 'The agent is just being marked gone')
+  }
 }
 
-function offeredTo({ offers }: Ledger): readonly string[] {
-  return [...new Set(Object.values(offers).map(({ frameworkId }) => frameworkId))]
-}
-
-/** Anything can come as an id; only a sound one may become a key. */
-function isId(text: string): boolean {
-  return idError(text) === undefined
+function graceMs(grace: Duration): number {
+  return Number(fromGoogleDuration(grace).nanoseconds) / 1e6
 }

@@ -9,9 +9,10 @@ import {
   getTasks,
 } from '../../master/operator/answers.ts'
 import type { MasterCall, MasterCallType } from '../../protocol/messages.ts'
+import { deactivateAgent, reactivateAgent } from '../agents/lifecycle.ts'
 import type { Environment } from '../environment.ts'
 import { masterInfo } from '../scheduler/master-info.ts'
-import { changeAgent, markAgentGone, teardown } from './actions.ts'
+import { changeAgent, drain, markGone, teardown } from './actions.ts'
 import type { ChangeFeed } from './feed.ts'
 import type { Files } from './files.ts'
 import { flags } from './flags.ts'
@@ -134,17 +135,21 @@ export const operatorCalls: Readonly<Record<MasterCallType, Row>> = {
   },
   MARK_AGENT_GONE: {
     body: 'mark_agent_gone',
-    answer: ({ env }, { mark_agent_gone }) => markAgentGone(env, mark_agent_gone?.agent_id.value ?? ''),
+    answer: ({ env }, { mark_agent_gone }) => markGone(env, mark_agent_gone?.agent_id.value ?? ''),
   },
   DEACTIVATE_AGENT: {
     body: 'deactivate_agent',
     answer: ({ env }, { deactivate_agent }) =>
-      changeAgent(env, deactivate_agent?.agent_id.value ?? '', 'deactivate'),
+      changeAgent(env, deactivate_agent?.agent_id.value ?? '', deactivateAgent),
   },
   REACTIVATE_AGENT: {
     body: 'reactivate_agent',
     answer: ({ env }, { reactivate_agent }) =>
-      changeAgent(env, reactivate_agent?.agent_id.value ?? '', 'reactivate'),
+      changeAgent(env, reactivate_agent?.agent_id.value ?? '', reactivateAgent),
+  },
+  DRAIN_AGENT: {
+    body: 'drain_agent',
+    answer: ({ env }, { drain_agent }) => drain(env, drain_agent),
   },
 
   // Nothing of these can have been set, so what is read is empty, and true.
@@ -177,10 +182,6 @@ export const operatorCalls: Readonly<Record<MasterCallType, Row>> = {
     'There is no maintenance schedule; MARK_AGENT_GONE ends an agent',
   ),
   STOP_MAINTENANCE: notBuilt('stop_maintenance', 'There is no maintenance schedule'),
-  DRAIN_AGENT: notBuilt(
-    'drain_agent',
-    'Agents cannot be drained; DEACTIVATE_AGENT keeps one from being offered while its tasks end',
-  ),
   UPDATE_QUOTA: notBuilt('update_quota', 'There are no quotas'),
   SET_QUOTA: notBuilt('set_quota', 'There are no quotas'),
   REMOVE_QUOTA: notBuilt('remove_quota', 'There are no quotas'),

@@ -3,6 +3,7 @@ import type { SyncAnswer, WantedTask } from '../../protocol/agent-messages.ts'
 import { digestOf } from '../../protocol/digest.ts'
 import type { FrameworkInfo } from '../../protocol/messages.ts'
 import type { Executor, Framework, Ledger, Run } from '../model.ts'
+import { drainFor, underDrain } from './drain.ts'
 
 /** Bytes of tasks on one page: an answer through an API gateway stays below its limit. */
 const MAX_PAGE_BYTES = 1024 * 1024
@@ -33,11 +34,12 @@ export function pageOf(
   for (; index < runs.length; index++) {
     const run = runs[index]
     if (run === undefined) break
-    const task = wantedOf(run, frameworks)
+    const task = underDrain(wantedOf(run, frameworks), ledger.drain)
     bytes += JSON.stringify(task, bigintText).length
     if (bytes > MAX_PAGE_BYTES && tasks.length > 0) break
     tasks.push(task)
   }
+  const drain = drainFor(ledger)
   const ids = new Set([...tasks, ...executors].map(({ frameworkId }) => frameworkId))
   return {
     kind: 'wanted',
@@ -50,6 +52,7 @@ export function pageOf(
     endExecutors: executors
       .filter(({ wanted, frameworkId }) => wanted === 'end' || isRemoved(frameworks.get(frameworkId)))
       .map(({ frameworkId, executorId }) => ({ frameworkId, executorId })),
+    ...(drain === undefined ? {} : { drain }),
     ...(index < runs.length ? { next: `${ledger.generation}:${index}` } : {}),
   }
 }

@@ -229,7 +229,7 @@ function droppedWords(
   context: Context,
 ): Change[] {
   const made = new Set(tasks.filter((task) => task?.acceptId === item.acceptId).map((task) => task?.taskId))
-  const isThere = ledger?.life === 'active'
+  const why = whyDropped(ledger)
   return item.tasks
     .slice(from, until)
     .filter(({ taskId }) => !made.has(taskId))
@@ -237,20 +237,31 @@ function droppedWords(
       ({ taskId }): TaskStatus =>
         errorStatus(
           { task_id: { value: taskId }, agent_id: { value: item.agentId } },
-          {
-            state: spell('TASK_DROPPED', framework),
-            reason: isThere ? 'REASON_INVALID_OFFERS' : 'REASON_AGENT_REMOVED',
-            message: 'The ACCEPT was not finished in time; the task was not launched',
-          },
+          { state: spell('TASK_DROPPED', framework), ...why },
           context,
         ),
     )
     .map((status) => wordMail(framework, status, context))
 }
 
-/** Nothing more comes out of a hold that expired, whose agent is away, or whose framework was removed. */
+function whyDropped(
+  ledger: Ledger | undefined,
+): Pick<Parameters<typeof errorStatus>[1], 'reason' | 'message'> {
+  if (ledger?.drain !== undefined) {
+    return {
+      reason: 'REASON_AGENT_DRAINING',
+      message: 'The agent is drained meanwhile; the task was not launched',
+    }
+  }
+  return {
+    reason: ledger?.life === 'active' ? 'REASON_INVALID_OFFERS' : 'REASON_AGENT_REMOVED',
+    message: 'The ACCEPT was not finished in time; the task was not launched',
+  }
+}
+
+/** Nothing more comes out of a hold that expired, whose agent is away or drained, or whose framework was removed. */
 function isOver(held: LedgerHold, ledger: Ledger, framework: Framework | undefined, now: number): boolean {
-  if (framework === undefined || framework.state === 'removed') return true
+  if (framework === undefined || framework.state === 'removed' || ledger.drain !== undefined) return true
   return held.expiresAt <= now || ledger.life !== 'active'
 }
 

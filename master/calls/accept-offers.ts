@@ -93,7 +93,10 @@ export function checkOffers(loaded: AcceptLoaded, call: SchedulerCallAccept, now
   )
 }
 
-function agentReason({ life }: Ledger): CheckedOffers | undefined {
+/** Offers of a drained agent are withdrawn with its drain, as many as fit one write; the others are void. */
+function agentReason({ life, drain }: Ledger): CheckedOffers | undefined {
+  if (drain !== undefined)
+    return { kind: 'bad', reason: 'REASON_AGENT_DRAINING', message: 'The agent is drained' }
   if (life === 'active') return undefined
   return life === 'returning'
     ? { kind: 'bad', reason: 'REASON_AGENT_DISCONNECTED', message: 'The agent is disconnected' }

@@ -1,7 +1,8 @@
 // The cluster in the messages of the v1 operator API: agents, frameworks, tasks, executors, roles.
-import { timeInfo } from '../../protocol/durations.ts'
+import { durationInfo, timeInfo } from '../../protocol/durations.ts'
 import { ancestors } from '../../protocol/ids.ts'
 import type {
+  DrainInfo,
   MasterResponseGetAgents,
   MasterResponseGetAgentsAgent,
   MasterResponseGetExecutors,
@@ -16,7 +17,7 @@ import { reservationOf } from '../../protocol/resource-format.ts'
 import { add } from '../../protocol/resources.ts'
 import { rolesOf } from '../frameworks/roles.ts'
 import { MAX_COMPLETED_TASKS_PER_FRAMEWORK } from '../limits.ts'
-import type { Resources } from '../model.ts'
+import type { Drain, Resources } from '../model.ts'
 import type { ClusterView, Held, ShownAgent, ShownFramework, ShownOffer, ShownTask } from './view.ts'
 
 export function getState(view: ClusterView): MasterResponseGetState {
@@ -90,7 +91,12 @@ export function agentMessage({ entry, ledger, used, offered }: ShownAgent): Mast
     allocated_resources: sumOf(used),
     offered_resources: sumOf(offered),
     capabilities: entry.capabilities,
-    ...(ledger.drain === undefined ? {} : { drain_info: drainInfo(ledger.drain) }),
+    ...(ledger.drain === undefined
+      ? {}
+      : {
+          drain_info: drainInfo(ledger.drain),
+          estimated_drain_start_time: timeInfo(ledger.drain.since),
+        }),
   }
 }
 
@@ -104,15 +110,13 @@ export function pidOf({ entry: { address } }: Pick<ShownAgent, 'entry'>): string
   return `slave(1)@${address.ip}:${address.port}`
 }
 
-function drainInfo(
-  drain: NonNullable<ShownAgent['ledger']['drain']>,
-): NonNullable<MasterResponseGetAgentsAgent['drain_info']> {
-  const grace = drain.maxGraceMs
+/** As agents are listed, here and in the older documents. */
+export function drainInfo({ state, maxGraceMs, markGone }: Drain): DrainInfo {
   return {
-    state: drain.state,
+    state,
     config: {
-      mark_gone: drain.markGone,
-      ...(grace === undefined ? {} : { max_grace_period: { nanoseconds: grace * 1_000_000 } }),
+      ...(maxGraceMs === undefined ? {} : { max_grace_period: durationInfo(maxGraceMs) }),
+      mark_gone: markGone,
     },
   }
 }

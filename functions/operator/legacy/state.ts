@@ -2,7 +2,7 @@
 
 import { isCapable, rolesOf } from '../../../master/frameworks/roles.ts'
 import type { Executor } from '../../../master/model.ts'
-import { isActive, pidOf, rolesIn, sumOf, tasksAt } from '../../../master/operator/answers.ts'
+import { drainInfo, isActive, pidOf, rolesIn, sumOf, tasksAt } from '../../../master/operator/answers.ts'
 import type {
   ClusterView,
   Held,
@@ -171,7 +171,10 @@ function slave(agent: ShownAgent): Json {
     capabilities: entry.capabilities.map(({ type }) => type),
     ...(ledger.drain === undefined
       ? {}
-      : { drain_info: { state: ledger.drain.state, config: { mark_gone: ledger.drain.markGone } } }),
+      : {
+          drain_info: drainInfo(ledger.drain),
+          estimated_drain_start_time_seconds: seconds(ledger.drain.since),
+        }),
   }
 }
 

@@ -274,7 +274,7 @@ function playedAgent(
         agentInfo: { hostname, resources: TOTAL, ...domain },
         address: { ip: '10.0.0.1', port: 5051 },
         version: '0.1.0',
-        capabilities: [],
+        capabilities: [{ type: 'AGENT_DRAINING' }],
         applied: self.applied,
         sums,
         page: 0,

@@ -47,11 +47,11 @@ describe('the order of the checks', () => {
   test('what is not built is 501 with a sentence', async () => {
     const there = await office()
     const answer = await ask(there, {
-      type: 'DRAIN_AGENT',
-      drain_agent: { agent_id: { value: A }, mark_gone: false },
+      type: 'STOP_MAINTENANCE',
+      stop_maintenance: { machines: [] },
     })
     expect(answer.status).toBe(501)
-    expect(textOf(answer)).toContain('DEACTIVATE_AGENT')
+    expect(textOf(answer)).toContain('There is no maintenance schedule')
   })
 
   test('C10: protobuf in, protobuf out', async () => {

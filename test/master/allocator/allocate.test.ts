@@ -73,7 +73,7 @@ describe('who is offered', () => {
     ['removed', { life: 'removed' }],
     ['gone', { life: 'gone' }],
     ['C71: deactivated', { deactivated: true }],
-    ['F81: draining', { drain: { state: 'DRAINING', markGone: false } }],
+    ['F81: draining', { drain: { state: 'DRAINING', markGone: false, since: 0, asked: 1 } }],
   ])('never an agent that is %s', (_, ledger) => {
     expect(
       turn({ agents: [agent('a', cpusMem(4, 4096), { ledger })], frameworks: [framework('f')] }),
