@@ -6,7 +6,7 @@ const SHORT = { hours: 0.15, agents: 4, profile: 'mesos' as const }
 
 describe('simulated clusters under faults', () => {
   test.for([3, 6])(
-    'seed %i holds S1–S5, S8, S13–S15, S17–S19, L1–L4 and F61',
+    'S1–S5, S8, S13–S15, S17–S19, L1–L4, F61: seed %i holds',
     { timeout: 180_000 },
     async (seed) => {
       const { violation, commits } = await simulate({ ...SHORT, seed })
