@@ -1,6 +1,6 @@
 // A cluster of real processes for live tests: what `npm start` runs, on a free port, with its data in a fresh folder.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../local/free-port.ts'
@@ -9,27 +9,37 @@ import { ROOT } from '../vitest.ts'
 
 export interface LiveCluster {
   readonly url: string
+  /** Of the front; agents take those that follow. */
+  readonly port: number
   readonly dataDir: string
   readonly lines: readonly string[]
   /** kill -9 of the control plane; agents and the table's emulator go on. */
   killControlPlane(): Promise<void>
   /** Starts the control plane again over the same data; resolves at `ready`. */
   startAgain(): Promise<void>
+  /** Pid of the control plane; undefined when it does not run. */
+  readonly pid: () => number | undefined
   stop(): Promise<void>
+  /** Everything of it is killed at once, and its folder goes. */
+  vanish(): Promise<void>
 }
 
 export interface LiveOptions {
   readonly agents?: number
   readonly profile?: 'fast' | 'default' | 'mesos'
   readonly resources?: string
+  /** Ports kept free behind the front, for agents that are started later. */
+  readonly ports?: number
+  /** Said each time the control plane's process has ended. */
+  readonly onExit?: (how: string) => void
   /** False: as `npm start` without --data, everything in memory and gone with it. */
   readonly keepsData?: boolean
 }
 
 /** Starts a cluster and waits until it prints `ready`. */
 export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveCluster> {
-  const port = await freePortBlock((options.agents ?? 3) + 1)
-  const dataDir = mkdtempSync(join(tmpdir(), 'meseta-live-'))
+  const port = await freePortBlock((options.ports ?? options.agents ?? 3) + 1)
+  const dataDir = realpathSync(mkdtempSync(join(tmpdir(), 'meseta-live-')))
   const lines: string[] = []
   const args = [
     join(ROOT, 'bin', 'run.js'),
@@ -44,26 +54,43 @@ export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveC
     ...(options.resources === undefined ? [] : ['--agent-resources', options.resources]),
   ]
   let child: ChildProcess | undefined
-  await start()
+  try {
+    await start()
+  } catch (error) {
+    await vanish()
+    throw error
+  }
   return {
     url: `http://127.0.0.1:${port}`,
+    port,
     dataDir,
     lines,
     killControlPlane: () => ended('SIGKILL'),
     startAgain: start,
+    pid: () => (hasEnded(child) ? undefined : child?.pid),
+    vanish,
     async stop() {
       await ended('SIGTERM')
-      // Whatever a failed test left behind: everything that names this folder, and nothing else.
-      killMachine(dataDir)
-      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
+      await vanish()
     },
+  }
+
+  /** Also what a failed test left behind: everything that names this folder, and nothing else. */
+  async function vanish(): Promise<void> {
+    await ended('SIGKILL')
+    killMachine(dataDir)
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
   }
 
   async function start(): Promise<void> {
     // What it makes without --data goes here too, so that whatever is left behind names this folder.
     const env = { ...process.env, TMPDIR: dataDir }
-    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
+    // A group of its own: Ctrl-C is for whoever runs us, and that one takes care of this.
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true })
     child = started
+    started.once('exit', (code, signal) =>
+      options.onExit?.(signal === null ? `ended with status ${code}` : `was ended by ${signal}`),
+    )
     await new Promise<void>((resolve, reject) => {
       let text = ''
       const take = (chunk: Buffer) => {
@@ -91,13 +118,16 @@ export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveC
 
   function ended(signal: NodeJS.Signals): Promise<void> {
     const running = child
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null)
-      return Promise.resolve()
+    if (running === undefined || hasEnded(running)) return Promise.resolve()
     return new Promise((resolve) => {
       running.once('exit', () => resolve())
       running.kill(signal)
     })
   }
+}
+
+function hasEnded(child: ChildProcess | undefined): boolean {
+  return child === undefined || child.exitCode !== null || child.signalCode !== null
 }
 
 /** The front and its agents take ports in a row. */
