@@ -79,6 +79,18 @@ export interface Ledger extends Versioned {
   readonly openWork?: OpenWork
   readonly beatShard: number
   readonly indexShard: number
+  /** EC2's word on where it runs; the same for its whole life. Its death and its stops are looked up by it (R9). */
+  readonly instanceId?: string | undefined
+  /** An Auto Scaling termination that waits until this agent is drained, or until `until`, cluster time. */
+  readonly lifecycle?: LifecycleHook | undefined
+}
+
+/** As the event of Auto Scaling names it; who completes it needs no more. */
+export interface LifecycleHook {
+  readonly group: string
+  readonly hook: string
+  readonly token: string
+  readonly until: number
 }
 
 /** Drained are the tasks: all of an agent's wanted state reads `stop` while this stands, see master/agents/drain.ts. */
