@@ -80,7 +80,7 @@ describe('an agent that falls silent', () => {
   let holder: TestFramework
   let agent: TestAgent
 
-  test('C116 after 75 s: FAILURE to all frameworks, tasks lost or unreachable, offers rescinded', async () => {
+  test('C116 F4 F5 F6 F7 after 75 s: FAILURE to all frameworks, tasks lost or unreachable, offers rescinded', async () => {
     agent = agentAt(0)
     aware = await subscribe({ capabilities: ['PARTITION_AWARE'] })
     await runOn(aware, agent, 'loss-aware')
@@ -119,7 +119,7 @@ describe('an agent that falls silent', () => {
     expect(isAlive(pid)).toBe(true)
   })
 
-  test('C112 its tasks are TASK_UNREACHABLE with unreachable_time when asked for, PA', async () => {
+  test('C112 F57 its tasks are TASK_UNREACHABLE with unreachable_time when asked for, PA', async () => {
     const unknown = { task_id: { value: 'nobody-knows' }, agent_id: { value: agent.id } }
     for (const [framework, known, state] of [
       [aware, 'loss-aware', 'TASK_UNREACHABLE'],
@@ -145,7 +145,7 @@ describe('an agent that falls silent', () => {
     }
   })
 
-  test('C117 on its return all surviving tasks reappear in their real state, PA or not', async () => {
+  test('C117 F8 F9 on its return all surviving tasks reappear in their real state, PA or not', async () => {
     agent.mend()
     const isBack = (framework: TestFramework, taskId: string) =>
       statuses(framework, taskId).some(({ reason }) => reason === 'REASON_AGENT_REREGISTERED')
@@ -180,7 +180,7 @@ describe('an agent that falls silent', () => {
 describe('another agent', () => {
   afterEach(endAll)
 
-  test('C117 a task that ended meanwhile comes back in its real state', async () => {
+  test('C117 F10 a task that ended meanwhile comes back in its real state', async () => {
     const agent = agentAt(1)
     const framework = await subscribe({ capabilities: ['PARTITION_AWARE'] })
     const running = await runOn(framework, agent, 'ends-alone')
@@ -196,7 +196,7 @@ describe('another agent', () => {
     expect(statuses(framework, 'ends-alone').at(-1)?.state).toBe('TASK_FAILED')
   })
 
-  test('C117 executors come back with their tasks; a kill of meanwhile is done at the return', async () => {
+  test('C117 F11 executors come back with their tasks; a kill of meanwhile is done at the return', async () => {
     const agent = agentAt(1)
     const framework = await subscribe({ capabilities: ['PARTITION_AWARE'] })
     const offer = await offerAt(framework, agent)
@@ -272,7 +272,7 @@ describe('another agent', () => {
     await framework.update('loss-second', 'TASK_FAILED')
   })
 
-  test('C119 MARK_AGENT_GONE: tasks are gone for good, the id is never readmitted, repeating is 200', async () => {
+  test('C119 F13 MARK_AGENT_GONE: tasks are gone for good, the id is never readmitted, repeating is 200', async () => {
     const agent = agentAt(2)
     const aware = await subscribe({ capabilities: ['PARTITION_AWARE'] })
     await runOn(aware, agent, 'gone-aware')
@@ -310,7 +310,7 @@ describe('another agent', () => {
     expect((await cluster.operator(call)).status).toBe(200)
   })
 
-  test('C119 an unreachable agent marked gone: its tasks are gone too, and it is not let back in', async () => {
+  test('C119 F13 an unreachable agent marked gone: its tasks are gone too, and it is not let back in', async () => {
     const agent = agentAt(1)
     const aware = await subscribe({ capabilities: ['PARTITION_AWARE'] })
     const running = await runOn(aware, agent, 'gone-while-away')

@@ -53,7 +53,7 @@ async function leave(framework: TestFramework): Promise<void> {
 
 describe('heartbeats', () => {
   test(
-    `C35 HEARTBEAT repeats every 15 s for ten minutes${IS_REAL_TIME ? ' of real time' : ''}`,
+    `C35 F56 HEARTBEAT repeats every 15 s for ten minutes${IS_REAL_TIME ? ' of real time' : ''}`,
     async () => {
       const streams = await Promise.all(ENCODINGS.map((encoding) => subscribe({ encoding })))
       for (const stream of streams) await stream.next(({ type }) => type === 'HEARTBEAT')
@@ -86,7 +86,7 @@ describe('heartbeats', () => {
 
 describe('failover timeout', () => {
   test.each(ENCODINGS)(
-    'C51 (%s) with 0, closing the stream removes the framework and kills its tasks',
+    'C51 F53 (%s) with 0, closing the stream removes the framework and kills its tasks',
     async (encoding) => {
       const framework = await subscribe({ encoding })
       const task = await machine.run(framework, `c51-${encoding.length}`)
@@ -102,7 +102,7 @@ describe('failover timeout', () => {
     },
   )
 
-  test.each(ENCODINGS)('C52 (%s) with 60, coming back within it keeps the tasks', async (encoding) => {
+  test.each(ENCODINGS)('C52 F47 (%s) with 60, coming back within it keeps the tasks', async (encoding) => {
     const info = { failover_timeout: 60 }
     const framework = await subscribe({ encoding, info })
     const task = await machine.run(framework, `c52-${encoding.length}`)
@@ -124,7 +124,7 @@ describe('failover timeout', () => {
     expect((await again.call({ type: 'REVIVE' })).status).toBe(202)
   })
 
-  test('C52 not coming back removes the framework when the time is over', async () => {
+  test('C52 F48 not coming back removes the framework when the time is over', async () => {
     const framework = await subscribe({ info: { failover_timeout: 60 } })
     const task = await machine.run(framework, 'c52-over')
     await leave(framework)
@@ -140,7 +140,7 @@ describe('failover timeout', () => {
     expect(late.events).toEqual([{ type: 'ERROR', error: { message: 'Framework has been removed' } }])
   })
 
-  test('C53 each time away has its own timer', async () => {
+  test('C53 F47 each time away has its own timer', async () => {
     const info = { failover_timeout: 60 }
     const first = await subscribe({ info })
     const task = await machine.run(first, 'c53')

@@ -41,7 +41,7 @@ function lastOffer({ events }: TestFramework): Offer {
 const EARLY_MS = 2_500
 const LATE_MS = 4_500
 
-test('C64 DECLINE with refuse_seconds 60 keeps an equal offer away for 60 s', async () => {
+test('C64 F75 S13 DECLINE with refuse_seconds 60 keeps an equal offer away for 60 s', async () => {
   const framework = await subscribe()
   await framework.decline([await framework.offer()], 60)
   const waited = await msToNextOffer(framework, 70_000)
@@ -49,7 +49,7 @@ test('C64 DECLINE with refuse_seconds 60 keeps an equal offer away for 60 s', as
   expect(waited).toBeLessThan(60_000 + LATE_MS)
 })
 
-test('C64 it keeps smaller offers away too, and does not keep larger ones away', async () => {
+test('C64 F75 it keeps smaller offers away too, and does not keep larger ones away', async () => {
   const [first, second] = [await subscribe(), await subscribe()]
   const whole = await first.offer()
   await first.decline([whole], 3_600)
@@ -95,7 +95,7 @@ test('C66 negative refuse_seconds act as 5 s', async () => {
   expect(waited).toBeLessThan(5_000 + LATE_MS)
 })
 
-test('C67 REVIVE lifts filters at once', async () => {
+test('C67 F76 REVIVE lifts filters at once', async () => {
   const framework = await subscribe()
   await framework.decline([await framework.offer()], 3_600)
   await aMoment()
@@ -106,7 +106,7 @@ test('C67 REVIVE lifts filters at once', async () => {
   expect(performance.now() - began).toBeLessThan(900)
 })
 
-test('C67 REVIVE lifts suppression at once', async () => {
+test('C67 F76 REVIVE lifts suppression at once', async () => {
   const framework = await subscribe()
   await framework.call({ type: 'SUPPRESS' })
   await framework.decline([await framework.offer()], 0)

@@ -75,7 +75,7 @@ test('C101 with TASK_KILLING_STATE it goes by TASK_KILLING, and a kill right aft
 })
 
 test.each(ENCODINGS)(
-  'C102 (%s) KILL of an unknown task yields an UPDATE with REASON_RECONCILIATION',
+  'C102 F60 (%s) KILL of an unknown task yields an UPDATE with REASON_RECONCILIATION',
   async (encoding) => {
     const framework = await subscribe({ encoding, capabilities: ['PARTITION_AWARE'] })
     const answer = await framework.call({ type: 'KILL', kill: { task_id: { value: 'c102' } } })
@@ -164,7 +164,7 @@ test.each(ENCODINGS)(
 )
 
 test.each(ENCODINGS)(
-  'C106 (%s) TEARDOWN is 202, ends the stream without UPDATEs, kills all tasks',
+  'C106 F55 (%s) TEARDOWN is 202, ends the stream without UPDATEs, kills all tasks',
   async (encoding) => {
     const framework = await subscribe({ encoding, info: { failover_timeout: 3_600 } })
     const name = `c106-${encoding.length}`
@@ -225,7 +225,7 @@ test.each(ENCODINGS)('C108 (%s) UPDATE_FRAMEWORK is 200 and visible in GET_FRAME
   expect(await frameworkInfo(framework.id)).toMatchObject(info)
 })
 
-test('C108 changing user or checkpoint is 400 and changes nothing', async () => {
+test('C108 F54 changing user or checkpoint is 400 and changes nothing', async () => {
   const framework = await subscribe()
   const info = { user: 'root', name: 'another name', id: { value: framework.id } }
   for (const wrong of [
@@ -265,7 +265,7 @@ async function frameworkInfo(id: string): Promise<unknown> {
 }
 
 test.each(ENCODINGS)(
-  'C109 (%s) explicit reconcile of a known task tells its last forwarded state',
+  'C109 F57 (%s) explicit reconcile of a known task tells its last forwarded state',
   async (encoding) => {
     const framework = await subscribe({ encoding, acknowledge: false })
     const offer = await framework.offer()
@@ -288,7 +288,7 @@ test.each(ENCODINGS)(
   },
 )
 
-test('C109 without agent_id, and of a task that runs', async () => {
+test('C109 F57 without agent_id, and of a task that runs', async () => {
   const framework = await subscribe()
   const { task } = await runTask(framework, 'c109-running')
   await framework.call({ type: 'RECONCILE', reconcile: { tasks: [{ task_id: task.task_id }] } })
@@ -298,7 +298,7 @@ test('C109 without agent_id, and of a task that runs', async () => {
 })
 
 test.each(ENCODINGS)(
-  'C110 (%s) an unknown task without agent is TASK_LOST, PA TASK_UNKNOWN',
+  'C110 F57 F58 (%s) an unknown task without agent is TASK_LOST, PA TASK_UNKNOWN',
   async (encoding) => {
     const plain = await subscribe({ encoding })
     const aware = await subscribe({ encoding, capabilities: ['PARTITION_AWARE'] })
@@ -319,7 +319,7 @@ test.each(ENCODINGS)(
 )
 
 test.each(ENCODINGS)(
-  'C111 (%s) an unknown task on a registered agent is TASK_LOST, PA TASK_GONE',
+  'C111 F57 F58 (%s) an unknown task on a registered agent is TASK_LOST, PA TASK_GONE',
   async (encoding) => {
     const plain = await subscribe({ encoding })
     const aware = await subscribe({ encoding, capabilities: ['PARTITION_AWARE'] })
@@ -337,42 +337,45 @@ test.each(ENCODINGS)(
   },
 )
 
-test.each(ENCODINGS)('C114 (%s) implicit reconcile sends one UPDATE per known task', async (encoding) => {
-  const framework = await subscribe({ encoding, acknowledge: false })
-  const offer = await framework.offer()
-  const tasks = [
-    commandTask(offer, 'c114-running', 'sleep 1000'),
-    commandTask(offer, 'c114-unacknowledged', 'true'),
-    commandTask(offer, 'c114-over', 'true'),
-  ]
-  await framework.launch([offer], tasks)
-  const acknowledgeUntil = async (id: string, last: string, evenLast: boolean) => {
-    for (;;) {
-      const status = await framework.update(id)
-      if (status.state !== last || evenLast) await framework.acknowledge(status)
-      if (status.state === last) return
+test.each(ENCODINGS)(
+  'C114 F59 L4 (%s) implicit reconcile sends one UPDATE per known task',
+  async (encoding) => {
+    const framework = await subscribe({ encoding, acknowledge: false })
+    const offer = await framework.offer()
+    const tasks = [
+      commandTask(offer, 'c114-running', 'sleep 1000'),
+      commandTask(offer, 'c114-unacknowledged', 'true'),
+      commandTask(offer, 'c114-over', 'true'),
+    ]
+    await framework.launch([offer], tasks)
+    const acknowledgeUntil = async (id: string, last: string, evenLast: boolean) => {
+      for (;;) {
+        const status = await framework.update(id)
+        if (status.state !== last || evenLast) await framework.acknowledge(status)
+        if (status.state === last) return
+      }
     }
-  }
-  await acknowledgeUntil('c114-running', 'TASK_RUNNING', true)
-  await acknowledgeUntil('c114-unacknowledged', 'TASK_FINISHED', false)
-  await acknowledgeUntil('c114-over', 'TASK_FINISHED', true)
+    await acknowledgeUntil('c114-running', 'TASK_RUNNING', true)
+    await acknowledgeUntil('c114-unacknowledged', 'TASK_FINISHED', false)
+    await acknowledgeUntil('c114-over', 'TASK_FINISHED', true)
 
-  const before = framework.events.length
-  expect((await framework.call({ type: 'RECONCILE', reconcile: {} })).status).toBe(202)
-  const told = () =>
-    framework.events.slice(before).flatMap(({ update }) => (update === undefined ? [] : [update.status]))
-  await until(() => told().length >= 2)
-  await aMoment()
-  expect(
-    told()
-      .map(({ task_id, state }) => `${task_id.value} ${state}`)
-      .toSorted(),
-  ).toEqual(['c114-running TASK_RUNNING', 'c114-unacknowledged TASK_FINISHED'])
-  for (const status of told()) {
-    expect(status).toMatchObject(NOT_FROM_EXECUTOR)
-    expect(status).not.toHaveProperty('uuid')
-  }
-})
+    const before = framework.events.length
+    expect((await framework.call({ type: 'RECONCILE', reconcile: {} })).status).toBe(202)
+    const told = () =>
+      framework.events.slice(before).flatMap(({ update }) => (update === undefined ? [] : [update.status]))
+    await until(() => told().length >= 2)
+    await aMoment()
+    expect(
+      told()
+        .map(({ task_id, state }) => `${task_id.value} ${state}`)
+        .toSorted(),
+    ).toEqual(['c114-running TASK_RUNNING', 'c114-unacknowledged TASK_FINISHED'])
+    for (const status of told()) {
+      expect(status).toMatchObject(NOT_FROM_EXECUTOR)
+      expect(status).not.toHaveProperty('uuid')
+    }
+  },
+)
 
 test.each(ENCODINGS)(
   'C115 (%s) RECONCILE_OPERATIONS is 202 with an empty body and answers by events',

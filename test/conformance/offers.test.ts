@@ -36,7 +36,7 @@ function offersOf({ events }: TestFramework): readonly Offer[] {
   return events.flatMap((event) => event.offers?.offers ?? [])
 }
 
-test('C59 the resources of an idle agent are offered within about one allocation interval', async () => {
+test('C59 L2 the resources of an idle agent are offered within about one allocation interval', async () => {
   const began = cluster.clock.now()
   const framework = await subscribe()
   const offers = await bothOffers(framework)
@@ -165,7 +165,7 @@ test.each(ENCODINGS)('C63 (%s) Offer.url names the address and port of the agent
   })
 })
 
-test('C68 SUPPRESS stops offers and leaves outstanding ones usable', async () => {
+test('C68 F76 SUPPRESS stops offers and leaves outstanding ones usable', async () => {
   const framework = await subscribe()
   const [first, second] = await bothOffers(framework)
   expect((await framework.call({ type: 'SUPPRESS' })).status).toBe(202)
@@ -260,7 +260,7 @@ test('C72 no RESCIND follows for an offer whose ACCEPT or DECLINE was answered b
   }
 })
 
-test('C74 what is offered and used on an agent never exceeds its total', async () => {
+test('C74 F65 S1 what is offered and used on an agent never exceeds its total', async () => {
   const holders = await Promise.all([subscribe(), subscribe(), subscribe()])
   let over = false
   const watching = watchAgents(() => over)
@@ -331,7 +331,7 @@ async function watchAgents(isOver: () => boolean): Promise<void> {
   expect(seen).toBeGreaterThan(0)
 }
 
-test('C75 one offer accepted twice at once launches at most once', async () => {
+test('C75 F64 S2 one offer accepted twice at once launches at most once', async () => {
   const framework = await subscribe({ capabilities: ['PARTITION_AWARE'] })
   for (let round = 0; round < 6; round++) {
     const offer = await framework.offer()
@@ -354,7 +354,7 @@ test('C75 one offer accepted twice at once launches at most once', async () => {
   }
 })
 
-test('C75 so it is with ACCEPTs too large for one transaction', async () => {
+test('C75 F64 so it is with ACCEPTs too large for one transaction', async () => {
   const framework = await subscribe({ capabilities: ['PARTITION_AWARE'] })
   const offer = await framework.offer()
   const large = (name: string) =>

@@ -109,7 +109,7 @@ async function cpus(): Promise<{ total: number; used: number; offered: number }>
 
 describe('one current stream', () => {
   test.each(ENCODINGS)(
-    'C56 (%s) after a takeover every worker knows the new stream only',
+    'C56 F51 S19 (%s) after a takeover every worker knows the new stream only',
     async (encoding) => {
       const doors = [cluster, await worker(), await worker()]
       let old: TestFramework | undefined
@@ -129,7 +129,7 @@ describe('one current stream', () => {
     },
   )
 
-  test('C56 of many subscriptions at once exactly one stays, whomever one asks', async () => {
+  test('C56 F51 S19 of many subscriptions at once exactly one stays, whomever one asks', async () => {
     const doors = [cluster, await worker(), await worker()]
     const first = await subscribe(cluster, { info: { failover_timeout: 60 } })
     const info = { id: { value: first.id }, failover_timeout: 60 }
@@ -201,18 +201,21 @@ describe('a stream that moves', () => {
     },
   )
 
-  test.each(['stop', 'crash'] as const)('C150 by %s it loses nothing of its failover time', async (how) => {
-    const leaving = await worker()
-    const first = await subscribe(leaving, { info: { failover_timeout: 30 } })
-    const task = await machine.run(first, `c150-time-${how}`)
-    const endedAt = cluster.clock.now()
-    await leaving[how]()
-    await first.untilEnd()
-    // A grace comes before it, and a lease that has to run out: both may take longer while ticks are late.
-    await moveUntil(cluster, () => !task.isAlive(), { atMostMs: 90_000 })
-    expect(cluster.clock.now() - endedAt).toBeGreaterThan(30_000)
-    expect(await standing(first)).toBe('removed')
-  })
+  test.each(['stop', 'crash'] as const)(
+    'C150 F62 by %s it loses nothing of its failover time',
+    async (how) => {
+      const leaving = await worker()
+      const first = await subscribe(leaving, { info: { failover_timeout: 30 } })
+      const task = await machine.run(first, `c150-time-${how}`)
+      const endedAt = cluster.clock.now()
+      await leaving[how]()
+      await first.untilEnd()
+      // A grace comes before it, and a lease that has to run out: both may take longer while ticks are late.
+      await moveUntil(cluster, () => !task.isAlive(), { atMostMs: 90_000 })
+      expect(cluster.clock.now() - endedAt).toBeGreaterThan(30_000)
+      expect(await standing(first)).toBe('removed')
+    },
+  )
 
   test.each(ENCODINGS)(
     'C151 (%s) a stream that is cut off ends at a record, with its last chunk',
@@ -250,7 +253,7 @@ describe('a stream that moves', () => {
     return response.includes('\r\n\r\n') ? chunksOf(response).filter((chunk) => chunk !== '') : []
   }
 
-  test('C151 a framework without failover timeout has ten seconds to return', async () => {
+  test('C151 F53 a framework without failover timeout has ten seconds to return', async () => {
     const leaving = await worker()
     const info = { failover_timeout: 0 }
     const returning = await subscribe(leaving, { info })
@@ -367,7 +370,7 @@ describe('calls that race with a resubscription', () => {
   }
 
   test.each(RACES)(
-    'C152 $type paused before its commit, and overtaken, is 400 and does nothing',
+    'C152 F70 H11 $type paused before its commit, and overtaken, is 400 and does nothing',
     async (race) => {
       const slow = await worker()
       const at = await scene(`c152-${race.type}`)
@@ -381,7 +384,7 @@ describe('calls that race with a resubscription', () => {
     },
   )
 
-  test('C152 in a race it is 202 with its effect, or 400 without', async () => {
+  test('C152 F70 in a race it is 202 with its effect, or 400 without', async () => {
     const outcomes = new Set<number>()
     const other = await worker()
     let current = await subscribe(cluster, { info: { failover_timeout: 60 } })
@@ -495,7 +498,7 @@ describe('order', () => {
     }
   })
 
-  test('C153 also when both are told to a framework that was away', async () => {
+  test('C153 F45 also when both are told to a framework that was away', async () => {
     const info = { failover_timeout: 600 }
     const capabilities = ['PARTITION_AWARE'] as const
     const first = await subscribe(cluster, { capabilities, info })
@@ -547,57 +550,60 @@ describe('a worker that dies right behind its 202', () => {
     expect(status).toBe(202)
   }
 
-  test.each(ENCODINGS)('C154 (%s) ACCEPT, ACKNOWLEDGE, KILL, DECLINE, RECONCILE hold', async (encoding) => {
-    const framework = await subscribe(cluster, { encoding, acknowledge: false })
-    const offer = await framework.offer()
-    const taskId = `c154-${encoding.length}`
-    const bad = { ...commandTask(offer, `${taskId}-bad`, 'true'), resources: [] }
-    const task = commandTask(offer, taskId, machine.commandOf(taskId))
-    await lastCall(framework, {
-      type: 'ACCEPT',
-      accept: {
-        offer_ids: [offer.id],
-        operations: [{ type: 'LAUNCH', launch: { task_infos: [bad, task] } }],
-        filters: { refuse_seconds: 0 },
-      },
-    })
-    await moving(() => statuses(framework, bad.name).length > 0)
-    expect(statuses(framework, bad.name)).toMatchObject([{ state: 'TASK_ERROR' }])
-    const acknowledge = async (state: string) => {
-      await moving(() => statuses(framework, taskId).at(-1)?.state === state)
-      const status = statuses(framework, taskId).at(-1)
+  test.each(ENCODINGS)(
+    'C154 F62 H11 (%s) ACCEPT, ACKNOWLEDGE, KILL, DECLINE, RECONCILE hold',
+    async (encoding) => {
+      const framework = await subscribe(cluster, { encoding, acknowledge: false })
+      const offer = await framework.offer()
+      const taskId = `c154-${encoding.length}`
+      const bad = { ...commandTask(offer, `${taskId}-bad`, 'true'), resources: [] }
+      const task = commandTask(offer, taskId, machine.commandOf(taskId))
       await lastCall(framework, {
-        type: 'ACKNOWLEDGE',
-        acknowledge: {
-          agent_id: status?.agent_id ?? { value: '' },
-          task_id: { value: taskId },
-          uuid: status?.uuid ?? '',
+        type: 'ACCEPT',
+        accept: {
+          offer_ids: [offer.id],
+          operations: [{ type: 'LAUNCH', launch: { task_infos: [bad, task] } }],
+          filters: { refuse_seconds: 0 },
         },
       })
-    }
-    await acknowledge('TASK_STARTING')
-    await acknowledge('TASK_RUNNING')
-    const watched = await machine.found(taskId)
-    await lastCall(framework, { type: 'KILL', kill: { task_id: { value: taskId } } })
-    await moving(() => !watched.isAlive())
-    await acknowledge('TASK_KILLED')
+      await moving(() => statuses(framework, bad.name).length > 0)
+      expect(statuses(framework, bad.name)).toMatchObject([{ state: 'TASK_ERROR' }])
+      const acknowledge = async (state: string) => {
+        await moving(() => statuses(framework, taskId).at(-1)?.state === state)
+        const status = statuses(framework, taskId).at(-1)
+        await lastCall(framework, {
+          type: 'ACKNOWLEDGE',
+          acknowledge: {
+            agent_id: status?.agent_id ?? { value: '' },
+            task_id: { value: taskId },
+            uuid: status?.uuid ?? '',
+          },
+        })
+      }
+      await acknowledge('TASK_STARTING')
+      await acknowledge('TASK_RUNNING')
+      const watched = await machine.found(taskId)
+      await lastCall(framework, { type: 'KILL', kill: { task_id: { value: taskId } } })
+      await moving(() => !watched.isAlive())
+      await acknowledge('TASK_KILLED')
 
-    await lastCall(framework, {
-      type: 'RECONCILE',
-      reconcile: { tasks: [{ task_id: { value: `${taskId}-unknown` } }] },
-    })
-    await moving(() => statuses(framework, `${taskId}-unknown`).length > 0)
-    // All of them in between: the last one is declined, and comes again.
-    const offers = framework.events.filter(isOffer)
-    const open = offers.at(-1)?.offers?.offers ?? []
-    await lastCall(framework, {
-      type: 'DECLINE',
-      decline: { offer_ids: open.map(({ id }) => id), filters: { refuse_seconds: 0 } },
-    })
-    await moving(() => count(framework, isOffer) > offers.length)
-  })
+      await lastCall(framework, {
+        type: 'RECONCILE',
+        reconcile: { tasks: [{ task_id: { value: `${taskId}-unknown` } }] },
+      })
+      await moving(() => statuses(framework, `${taskId}-unknown`).length > 0)
+      // All of them in between: the last one is declined, and comes again.
+      const offers = framework.events.filter(isOffer)
+      const open = offers.at(-1)?.offers?.offers ?? []
+      await lastCall(framework, {
+        type: 'DECLINE',
+        decline: { offer_ids: open.map(({ id }) => id), filters: { refuse_seconds: 0 } },
+      })
+      await moving(() => count(framework, isOffer) > offers.length)
+    },
+  )
 
-  test.each(ENCODINGS)('C154 (%s) an implicit RECONCILE and a TEARDOWN hold', async (encoding) => {
+  test.each(ENCODINGS)('C154 F62 H11 (%s) an implicit RECONCILE and a TEARDOWN hold', async (encoding) => {
     const framework = await subscribe(cluster, { encoding })
     const taskId = `c154-end-${encoding.length}`
     const task = await machine.run(framework, taskId)
@@ -631,7 +637,7 @@ describe('the same request twice', () => {
   }
 
   describe.each(['at once', 'in turn'] as const)('%s', (how) => {
-    test('C156 ACCEPT launches once, and says once what is bad', async () => {
+    test('C156 F63 H11 ACCEPT launches once, and says once what is bad', async () => {
       const framework = await subscribe(cluster)
       const offer = await framework.offer()
       const id = `c156-${how.replace(' ', '-')}`
@@ -666,7 +672,7 @@ describe('the same request twice', () => {
       await framework.update('c156-decline', 'TASK_RUNNING')
     })
 
-    test('C156 ACKNOWLEDGE lets one update go, KILL kills once', async () => {
+    test('C156 F63 H11 ACKNOWLEDGE lets one update go, KILL kills once', async () => {
       const framework = await subscribe(cluster, { acknowledge: false })
       const offer = await framework.offer()
       await framework.launch([offer], [commandTask(offer, 'c156-ack', 'sleep 1000')], 3_600)
@@ -724,7 +730,7 @@ describe('the same request twice', () => {
     })
   })
 
-  test('C156 every call of an agent may come twice', async () => {
+  test('C156 F63 H11 every call of an agent may come twice', async () => {
     const original = globalThis.fetch
     // Agents call the control plane by fetch: each call is delivered, then delivered again.
     globalThis.fetch = async (input, init) => {

@@ -219,7 +219,7 @@ describe('taking over', () => {
     [JSON_TYPE, PROTOBUF_TYPE],
     [PROTOBUF_TYPE, JSON_TYPE],
     [PROTOBUF_TYPE, PROTOBUF_TYPE],
-  ] as const)('C43 C44 from %s to %s: the old stream ends, its calls are 400', async (from, to) => {
+  ] as const)('C43 C44 F51 from %s to %s: the old stream ends, its calls are 400', async (from, to) => {
     const old = await subscribe({ encoding: from })
     await runTask(old, 'c43')
     const fresh = await again(old, { encoding: to, info: { failover_timeout: 0 } })
@@ -267,7 +267,7 @@ describe('taking over', () => {
   )
 
   test.each(ENCODINGS)(
-    'C46 (%s) another principal is an ERROR, and the session goes on',
+    'C46 F54 (%s) another principal is an ERROR, and the session goes on',
     async (encoding) => {
       const first = await subscribe({ encoding, info: { principal: 'alice', failover_timeout: 60 } })
       for (const principal of [{ principal: 'mallory' }, {}]) {
@@ -284,7 +284,7 @@ describe('taking over', () => {
   )
 
   test.each(ENCODINGS)(
-    'C47 (%s) another user or checkpoint succeeds and leaves the old values',
+    'C47 F54 (%s) another user or checkpoint succeeds and leaves the old values',
     async (encoding) => {
       const first = await subscribe({ encoding, info: { user: 'root', checkpoint: true, name: 'before' } })
       const second = await again(first, { info: { user: 'nobody', checkpoint: false, name: 'after' } })
@@ -318,21 +318,24 @@ test('C48 one that is not well-formed is an ERROR', async () => {
   }
 })
 
-test.each(ENCODINGS)('C49 (%s) the id of a torn-down framework is an ERROR, for ever', async (encoding) => {
-  const first = await subscribe({ encoding })
-  expect((await first.call({ type: 'TEARDOWN' })).status).toBe(202)
-  await first.untilEnd()
-  for (let round = 0; round < 2; round++) {
-    const info = { id: { value: first.id } }
-    const second = await TestFramework.open(cluster.url, { encoding, info })
-    await second.untilEnd()
-    expect(second.status).toBe(200)
-    expect(second.events).toEqual([{ type: 'ERROR', error: { message: 'Framework has been removed' } }])
-    await cluster.clock.advance(60_000, { stepMs: 1_000 })
-  }
-  // For every call it is one that nobody knows.
-  for (const call of CALLS) expect((await first.call(call)).status).toBe(400)
-})
+test.each(ENCODINGS)(
+  'C49 F50 (%s) the id of a torn-down framework is an ERROR, for ever',
+  async (encoding) => {
+    const first = await subscribe({ encoding })
+    expect((await first.call({ type: 'TEARDOWN' })).status).toBe(202)
+    await first.untilEnd()
+    for (let round = 0; round < 2; round++) {
+      const info = { id: { value: first.id } }
+      const second = await TestFramework.open(cluster.url, { encoding, info })
+      await second.untilEnd()
+      expect(second.status).toBe(200)
+      expect(second.events).toEqual([{ type: 'ERROR', error: { message: 'Framework has been removed' } }])
+      await cluster.clock.advance(60_000, { stepMs: 1_000 })
+    }
+    // For every call it is one that nobody knows.
+    for (const call of CALLS) expect((await first.call(call)).status).toBe(400)
+  },
+)
 
 describe('calls of a session', () => {
   test.each(ENCODINGS)('C50 (%s) a closed stream makes calls 403 until resubscription', async (encoding) => {

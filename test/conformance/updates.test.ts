@@ -84,7 +84,7 @@ test.each(ENCODINGS)(
 )
 
 test.each(ENCODINGS)(
-  'C96 (%s) unacknowledged it is resent with the same uuid after about 10 s, then with doubling pauses',
+  'C96 F40 (%s) unacknowledged it is resent with the same uuid after about 10 s, then with doubling pauses',
   async (encoding) => {
     const framework = await subscribe({ encoding, acknowledge: false })
     const first = await finishUnacknowledged(framework, 'c96')
@@ -107,7 +107,7 @@ test.each(ENCODINGS)(
   },
 )
 
-test('C97 the next update of a task comes only after the acknowledgement', async () => {
+test('C97 F41 the next update of a task comes only after the acknowledgement', async () => {
   const framework = await subscribe({ acknowledge: false })
   const starting = await finishUnacknowledged(framework, 'c97')
   expect(starting.state).toBe('TASK_STARTING')
@@ -138,7 +138,7 @@ test.each(ENCODINGS)('C98 (%s) ACKNOWLEDGE with a uuid that is not 16 bytes is 4
   }
 })
 
-test('C98 with a stale one it is 202 without effect; repeated it is 202', async () => {
+test('C98 F42 with a stale one it is 202 without effect; repeated it is 202', async () => {
   const framework = await subscribe({ acknowledge: false })
   const starting = await finishUnacknowledged(framework, 'c98')
   const strange = { ...starting, uuid: Buffer.alloc(16, 7).toString('base64') }
@@ -163,7 +163,7 @@ test('C98 with a stale one it is 202 without effect; repeated it is 202', async 
   expect((await framework.acknowledge(finished)).status).toBe(202)
 })
 
-test('C99 after acknowledgement of the terminal update the task disappears from reconciliation', async () => {
+test('C99 F43 after acknowledgement of the terminal update the task disappears from reconciliation', async () => {
   const framework = await subscribe({ acknowledge: false, capabilities: ['PARTITION_AWARE'] })
   const starting = await finishUnacknowledged(framework, 'c99')
   await framework.acknowledge(starting)
@@ -186,7 +186,7 @@ test('C99 after acknowledgement of the terminal update the task disappears from 
   expect(await framework.update('c99')).toMatchObject({ state: 'TASK_GONE' })
 })
 
-test('C100 resources of a finished task are offered again before its terminal update is acknowledged', async () => {
+test('C100 F43 resources of a finished task are offered again before its terminal update is acknowledged', async () => {
   const framework = await subscribe({ acknowledge: false })
   await finishUnacknowledged(framework, 'c100', 4)
   const whole = () =>

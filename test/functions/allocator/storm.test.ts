@@ -16,7 +16,7 @@ const TOTAL: Resources = [...cpusMem(4, 4096), ports(31000, 31063)]
 const AGENTS = ['cluster-Sa', 'cluster-Sb', 'cluster-Sc']
 const FRAMEWORKS = ['f', 'g', 'h']
 
-describe('S1: nothing is given twice', () => {
+describe('S1 F65: nothing is given twice', () => {
   test('under 64 concurrent accepts, declines and ends, with three allocators', {
     timeout: 60_000,
   }, async () => {

@@ -108,7 +108,7 @@ describe('subscription', () => {
     connection.end()
   })
 
-  test('C35 HEARTBEAT repeats every 15 s, also while nothing else is said', async () => {
+  test('C35 F56 HEARTBEAT repeats every 15 s, also while nothing else is said', async () => {
     const stream = await connected()
     await world.clock.advance(61_000)
     expect(types(stream).filter((type) => type === 'HEARTBEAT')).toHaveLength(5)
@@ -157,7 +157,7 @@ describe('subscription', () => {
 })
 
 describe('takeover', () => {
-  test('C43 C44 C56 the newer session wins: old stream ERROR and end, old stream id 400', async () => {
+  test('C43 C44 C56 F51 S19 the newer session wins: old stream ERROR and end, old stream id 400', async () => {
     const old = await connected({ info: { failover_timeout: 60 } })
     const fresh = await connected(again(old))
     await old.ended
@@ -231,7 +231,7 @@ describe('disconnect and removal', () => {
     expect(back.events.map((event) => event.error?.message)).toEqual(['Framework has been removed'])
   })
 
-  test('C52 the failover timeout runs out, C53 unless the framework came back', async () => {
+  test('C52 F48 S17 the failover timeout runs out, C53 unless the framework came back', async () => {
     const stream = await connected({ info: { failover_timeout: 60 } })
     const id = stream.frameworkId()
     stream.close()
@@ -263,7 +263,7 @@ describe('disconnect and removal', () => {
     expect((await stored(id)).openWork).toBeUndefined()
   })
 
-  test('C151 a stream that we end leaves a framework without failover timeout its grace', async () => {
+  test('C151 F53 a stream that we end leaves a framework without failover timeout its grace', async () => {
     const stream = await connected()
     const id = stream.frameworkId()
     await world.close()

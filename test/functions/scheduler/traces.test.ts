@@ -82,7 +82,7 @@ function states(stream: Subscription): string[] {
 }
 
 describe('paused between load and commit', () => {
-  test('accept-after-takeover: the call of the replaced session is 400 and launches nothing', async () => {
+  test('accept-after-takeover, F70 S8: the call of the replaced session is 400 and launches nothing', async () => {
     const old = await connected()
     const accept = await accepting(1)
     const paused = world.holdCommit(putsLedger)
@@ -95,7 +95,7 @@ describe('paused between load and commit', () => {
     expect((await call(fresh, { type: 'REVIVE', framework_id: ID })).status).toBe(202)
   })
 
-  test('accept-after-teardown: 400, and no task of a removed framework begins', async () => {
+  test('accept-after-teardown, F70: 400, and no task of a removed framework begins', async () => {
     const stream = await connected()
     const accept = await accepting(1)
     const paused = world.holdCommit(putsLedger)
@@ -135,7 +135,7 @@ describe('paused between load and commit', () => {
     expect((await tasks())[0]?.custody).toHaveLength(1)
   })
 
-  test('paused-writer-commits-late: mail of a writer that slept is found by the next look', async () => {
+  test('paused-writer-commits-late, F70 H11: mail of a writer that slept is found by the next look', async () => {
     const stream = await connected()
     const late = wordMail(await framework(), { task_id: { value: 't' }, state: 'TASK_LOST' }, context())
     await world.clock.advance(30_000, { stepMs: 1_000 })

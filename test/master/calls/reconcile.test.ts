@@ -22,7 +22,7 @@ const onAgent = { ...t1, agent_id: { value: AGENT } }
 const said = (framework: typeof aware, asked: typeof t1, tasks: (Task | undefined)[], ledgers: Ledger[]) =>
   wordsOf(reconcile({ framework, tasks, ledgers }, { tasks: [asked] }, newContext()))[0]
 
-describe('F57, explicit, of an unknown task', () => {
+describe('F57: explicit, of an unknown task', () => {
   test.each([
     ['active', onAgent, 'TASK_GONE'],
     ['returning', onAgent, 'TASK_UNREACHABLE'],
