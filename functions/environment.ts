@@ -2,6 +2,7 @@
 import type { Settings } from '../master/settings.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Store } from '../store/store.ts'
+import type { Ec2, LifecycleActions } from './ports/ec2.ts'
 import type { Queues } from './ports/queues.ts'
 
 export interface Environment {
@@ -15,6 +16,8 @@ export interface Environment {
   readonly settings: Settings
   readonly log: Log
   readonly bells: Bells
+  /** Absent where machines are no EC2 instances: nothing is looked up, beats alone decide. */
+  readonly ec2?: (Ec2 & LifecycleActions) | undefined
   /** Who this cluster is; read once per process, it never changes. */
   readonly cluster: { readonly id: string; readonly timeline: number }
 }

@@ -30,6 +30,7 @@ export interface Refs {
   readonly executor: { readonly agentId: string; readonly frameworkId: string; readonly executorId: string }
   readonly hold: { readonly agentId: string; readonly acceptId: string }
   readonly agent: { readonly shard: number; readonly agentId: string }
+  readonly instance: { readonly instanceId: string; readonly agentId: string }
   readonly beats: { readonly shard: number }
   readonly framework: { readonly frameworkId: string }
   readonly gate: { readonly frameworkId: string; readonly index: number }

@@ -4,6 +4,7 @@
 //
 //   AGENT#<agent>          LEDGER, RUN#<framework>/<task>, EXECUTOR#<framework>/<executor>, HOLD#<accept>
 //   AGENTS#<shard>         <agent>                      index: advice for lists and the allocator, never truth
+//   INSTANCE#<instance>    <agent>                      agents that ran on an EC2 instance
 //   BEATS#<shard>          BEATS
 //   FRAMEWORKS             <framework>
 //   FRAMEWORK#<id>         GATE#<k>, LEASE, CALLED
@@ -204,6 +205,15 @@ export interface AgentEntry extends Versioned {
   readonly life: Ledger['life']
 }
 
+/**
+ * An agent that registered from this EC2 instance: events of EC2 name the instance only. Found by it, an agent is
+ * judged by its own ledger. A fresh work directory on an old machine is a second agent of the instance (F15).
+ */
+export interface InstanceAgent extends Versioned {
+  readonly instanceId: string
+  readonly agentId: string
+}
+
 /** Beats of up to fifty agents, written whole by `heartbeats` only. */
 export interface Beats extends Versioned {
   readonly shard: number
@@ -386,6 +396,7 @@ export interface Items {
   readonly executor: Executor
   readonly hold: Hold
   readonly agent: AgentEntry
+  readonly instance: InstanceAgent
   readonly beats: Beats
   readonly framework: Framework
   readonly gate: Gate

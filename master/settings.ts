@@ -32,11 +32,33 @@ export interface Settings {
   /** Share of reachable agents one pass may expire (S15), and per minute after the guard has held. */
   readonly maxExpiredShare: number
   readonly removalsPerMinute: number
+  /** Who an agent is: the signer of its call, or on emulators the call itself (R16). */
+  readonly agentIdentity: 'signed' | 'claimed'
+  /** What the cloud's notices of a machine's end are answered with. */
+  readonly notices: NoticeSettings
   /** Where frameworks and agents reach the control plane. */
   readonly publicAddress: { readonly hostname: string; readonly ip: string; readonly port: number }
   readonly clusterName: string
   /** Region of the control plane; agents of another one are offered to REGION_AWARE frameworks only (C73). */
   readonly region?: string | undefined
+}
+
+export interface NoticeSettings {
+  /** Of the two minutes that a Spot notice gives, what its tasks have to end, ms. */
+  readonly spotGraceMs: number
+  /** A rebalance recommendation comes long before the notice, and often without one. */
+  readonly drainsOnRebalance: boolean
+  /** Longest grace of a task when a rebalance recommendation or Auto Scaling drains its agent, ms. */
+  readonly drainGraceMs: number
+  /** A termination hook waits for the drain at most so long, ms; shorter than the hook's own time. */
+  readonly hookMs: number
+}
+
+export const NOTICES: NoticeSettings = {
+  spotGraceMs: 90_000,
+  drainsOnRebalance: false,
+  drainGraceMs: 10 * 60_000,
+  hookMs: 15 * 60_000,
 }
 
 /** Settings for one machine; everything but the profile can be overridden. */
@@ -52,6 +74,8 @@ export function localSettings(profileName: ProfileName, overrides: Partial<Setti
     agentIndexShards: 1,
     maxExpiredShare: 0.2,
     removalsPerMinute: 60,
+    agentIdentity: 'claimed',
+    notices: NOTICES,
     publicAddress: { hostname: '127.0.0.1', ip: '127.0.0.1', port: 5050 },
     clusterName: 'local',
     ...overrides,

@@ -54,6 +54,7 @@ export const KINDS: { readonly [K in ItemKind]: KindOf<K> } = {
     sk: ({ agentId }) => agentId,
     resources: ['info.resources'],
   },
+  instance: { ...plain, pk: instanceKey, sk: ({ agentId }) => agentId },
   beats: { ...plain, pk: ({ shard }) => `BEATS#${shard}`, sk: () => 'BEATS' },
   framework: { ...plain, pk: () => 'FRAMEWORKS', sk: ({ frameworkId }) => frameworkId },
   gate: { ...plain, pk: frameworkKey, sk: ({ index }) => `GATE#${index}`, lifted: ['epoch', 'removed'] },
@@ -89,6 +90,7 @@ interface PartitionOf<P extends keyof Partitions> {
 export const PARTITIONS: { readonly [P in keyof Partitions]: PartitionOf<P> } = {
   agent: { pk: agentKey, kinds: { ledger: 'LEDGER', run: 'RUN#', executor: 'EXECUTOR#', hold: 'HOLD#' } },
   agents: { pk: ({ shard }) => `AGENTS#${shard}`, kinds: { agent: '' } },
+  instance: { pk: instanceKey, kinds: { instance: '' } },
   frameworks: { pk: () => 'FRAMEWORKS', kinds: { framework: '' } },
   tasks: {
     pk: ({ frameworkId, shard }) => `FRAMEWORK#${id(frameworkId)}#${shard}`,
@@ -167,6 +169,10 @@ export function readCursor(cursor: string): string {
 
 function agentKey({ agentId }: { readonly agentId: string }): string {
   return `AGENT#${id(agentId)}`
+}
+
+function instanceKey({ instanceId }: { readonly instanceId: string }): string {
+  return `INSTANCE#${id(instanceId)}`
 }
 
 function frameworkKey({ frameworkId }: { readonly frameworkId: string }): string {

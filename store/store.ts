@@ -8,6 +8,8 @@ export interface Partitions {
   readonly agent: { readonly agentId: string }
   /** The agent index of one shard. */
   readonly agents: { readonly shard: number }
+  /** Agents that ran on one EC2 instance. */
+  readonly instance: { readonly instanceId: string }
   readonly frameworks: Record<never, never>
   /** Tasks of one shard of a framework. */
   readonly tasks: { readonly frameworkId: string; readonly shard: number }
@@ -18,6 +20,7 @@ export interface Partitions {
 export interface PartitionKinds {
   readonly agent: 'ledger' | 'run' | 'executor' | 'hold'
   readonly agents: 'agent'
+  readonly instance: 'instance'
   readonly frameworks: 'framework'
   readonly tasks: 'task'
   readonly mail: 'mail'

@@ -7,6 +7,7 @@ import { exactJson } from '../exact-json.ts'
 import type { Route } from '../http/routes.ts'
 import { type HttpAnswer, type HttpRequest, text } from '../http/types.ts'
 import { readCall } from './call-shape.ts'
+import { identified } from './identity.ts'
 import { unregister } from './lifecycle.ts'
 import { register } from './register.ts'
 import { sync } from './sync.ts'
@@ -21,7 +22,9 @@ export function agentRoutes(env: Environment): readonly Route[] {
 export async function answerCall(env: Environment, request: HttpRequest): Promise<HttpAnswer> {
   const read = readCall(request.body)
   if ('error' in read) return text(400, read.error)
-  const body = exactJson(await dispatch(env, read.call))
+  const call = read.call.type === 'REGISTER' ? identified(env, read.call, request) : read.call
+  if ('refused' in call) return text(403, call.refused)
+  const body = exactJson(await dispatch(env, call))
   return { status: 200, headers: { 'content-type': 'application/json' }, body }
 }
 

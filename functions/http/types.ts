@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly remote?: string | undefined
   /** Who asks, once authenticated; absent when authentication is off. */
   readonly principal?: string | undefined
+  /** Who signed the request, where the host checks signatures: the user id or ARN of the session, as IAM says it. */
+  readonly caller?: string | undefined
 }
 
 export interface HttpAnswer {

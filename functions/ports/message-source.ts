@@ -38,6 +38,7 @@ export const VISIBILITY_SECONDS: Readonly<Record<FunctionQueue | 'dead-letters' 
   heartbeats: 6,
   allocate: 30,
   ticks: 30,
+  'instance-events': 60,
   'dead-letters': 5,
   agent: 30,
 }
@@ -47,6 +48,8 @@ export const RETENTION_SECONDS: Readonly<Record<FunctionQueue | 'dead-letters' |
   heartbeats: 15 * 60,
   allocate: 15 * 60,
   ticks: 2 * 60,
+  // As long as a notice can still be of use: whatever is missed, the detector finds by its own look-ups.
+  'instance-events': 60 * 60,
   'dead-letters': 14 * 24 * 3600,
   agent: 15 * 60,
 }

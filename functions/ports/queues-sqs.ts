@@ -46,7 +46,8 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
       return url
     },
     async ensureFunctionQueues() {
-      for (const name of ['heartbeats', 'allocate', 'ticks', 'dead-letters'] as const) await create(name)
+      for (const name of ['heartbeats', 'allocate', 'ticks', 'instance-events', 'dead-letters'] as const)
+        await create(name)
     },
     async ensureAgentQueue(agentId) {
       const [url] = await Promise.all([create({ agentId }), urlOf('heartbeats')])

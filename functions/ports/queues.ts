@@ -1,7 +1,7 @@
 // Queues as the functions and the agent see them; the AWS adapter and the one in memory are held to one contract.
 
-/** `heartbeats` is FIFO, one group per beat shard. `allocate` and `ticks` are standard queues. */
-export type FunctionQueue = 'heartbeats' | 'allocate' | 'ticks'
+/** `heartbeats` is FIFO, one group per beat shard. The others are standard queues; EventBridge fills `instance-events`. */
+export type FunctionQueue = 'heartbeats' | 'allocate' | 'ticks' | 'instance-events'
 
 export interface QueueMessage {
   readonly id: string

@@ -31,6 +31,15 @@ export function forgetAgent(
   if (!isForgettable(ledger, now) || holds.length > 0) return nothing(false)
   if (runs.length + executors.length > 0) return forgetItems(ledger, runs, executors)
   const changes: Change[] = [{ do: 'remove', kind: 'ledger', item: ledger, when: { name: 'unchanged' } }]
+  const { agentId, instanceId } = ledger
+  if (instanceId !== undefined) {
+    changes.push({
+      do: 'remove',
+      kind: 'instance',
+      item: { instanceId, agentId },
+      when: { name: 'anything' },
+    })
+  }
   if (entry !== undefined) {
     changes.push({ do: 'remove', kind: 'agent', item: entry, when: { name: 'unchanged' } })
   }

@@ -54,7 +54,7 @@ export function register(
   if (ledger.life === 'gone') {
     return shutdown(`Agent ${ledger.agentId} was marked gone; it can only come back under a new id`)
   }
-  const moved = entry === undefined ? undefined : moveOf(entry, call)
+  const moved = machineMove(ledger, call) ?? (entry === undefined ? undefined : moveOf(entry, call))
   if (moved !== undefined) return shutdown(moved)
   if (ledger.openWork?.kind === 'loss') return nothing({ outcome: 'finish-loss' })
   const isSameBoot = ledger.bootNonce === call.bootNonce
@@ -67,6 +67,16 @@ export function register(
 function isToReturn(ledger: Ledger, { cluster }: Context): boolean {
   if (ledger.life === 'unreachable' || ledger.life === 'removed') return true
   return timelineOf(ledger.incarnation) < cluster.timeline
+}
+
+/**
+ * F16: a disk that was moved to another instance, or an image made of a running one, is another agent. What is proven of
+ * the one machine would else be believed of the other. An agent that never named an instance may begin to.
+ */
+function machineMove({ agentId, instanceId }: Ledger, call: RegisterCall): string | undefined {
+  const now = call.instanceId
+  if (instanceId === undefined || now === undefined || instanceId === now) return undefined
+  return `Agent ${agentId} belongs to EC2 instance ${instanceId} and cannot go on from ${now}; start it with a fresh work directory`
 }
 
 /** F16: the same work directory on another machine is another agent. */
@@ -110,10 +120,11 @@ function first(loaded: RegisterLoaded, call: RegisterCall, context: Context): De
     deactivated: false,
     beatShard: beatShardOf(agentId, settings),
     indexShard: indexShardOf(agentId, settings),
+    ...(call.instanceId === undefined ? {} : { instanceId: call.instanceId }),
     ...(brings ? { openWork: returnWork({ lossNumber: 0, restored: true }, call) } : {}),
   }
   return {
-    changes: [put(ledger), putEntry(loaded, ledger, call, context)],
+    changes: [put(ledger), putEntry(loaded, ledger, call, context), ...putInstance(ledger, undefined)],
     tell: brings ? [] : [{ tell: 'allocator' }],
     answer: { outcome: brings ? 'take-page' : 'registered' },
   }
@@ -146,11 +157,17 @@ function back(
     total,
     sums: isActive ? before.sums : sumsOf(call),
     heardAt: heardAt(loaded, context),
+    ...(call.instanceId === undefined ? {} : { instanceId: call.instanceId }),
     ...(nothingToTake ? {} : { openWork: returnWork({ lossNumber: before.lossNumber, restored }, call) }),
   }
   const allocate: Tell[] = nothingToTake ? [{ tell: 'allocator' }] : []
   return {
-    changes: [put(ledger), putEntry(loaded, ledger, call, context), ...mail],
+    changes: [
+      put(ledger),
+      putEntry(loaded, ledger, call, context),
+      ...putInstance(ledger, before.instanceId),
+      ...mail,
+    ],
     tell: [...tell, ...allocate],
     answer: { outcome: nothingToTake ? 'registered' : 'take-page' },
   }
@@ -209,6 +226,14 @@ function putEntry(loaded: RegisterLoaded, ledger: Ledger, call: RegisterCall, co
     life: ledger.life,
   }
   return { do: 'put', kind: 'agent', item, when: { name: 'unchanged' } }
+}
+
+/** Written once: it says only that this agent is to be looked for when EC2 speaks of the instance. */
+function putInstance({ agentId, instanceId }: Ledger, before: string | undefined): Change[] {
+  if (instanceId === undefined || instanceId === before) return []
+  return [
+    { do: 'put', kind: 'instance', item: { version: 0, instanceId, agentId }, when: { name: 'anything' } },
+  ]
 }
 
 function put(ledger: Ledger): Change {

@@ -29,6 +29,7 @@ describe('keys', () => {
       executor: 'AGENT#<agent>  EXECUTOR#<framework>/default',
       hold: 'AGENT#<agent>  HOLD#Xq2LmZs8RtYwB1nKd4hV0c',
       agent: 'AGENTS#3  <agent>',
+      instance: 'INSTANCE#i-0123456789abcdef0  <agent>',
       beats: 'BEATS#0  BEATS',
       framework: 'FRAMEWORKS  <framework>',
       gate: 'FRAMEWORK#<framework>  GATE#0',

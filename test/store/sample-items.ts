@@ -115,6 +115,7 @@ export const samples: { readonly [K in ItemKind]: Items[K] } = {
     commandQueueUrl: 'http://127.0.0.1:4566/000000000000/agent-1',
     life: 'active',
   },
+  instance: { version: 0, instanceId: 'i-0123456789abcdef0', agentId: AGENT_ID },
   beats: {
     version: 0,
     shard: 0,
