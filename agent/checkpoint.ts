@@ -1,39 +1,40 @@
 // What the agent must not forget, on disk: written after a decision and before its actions.
 //
 //   <work dir>/meta/
+//     schema.json          in which form the rest is, and who may read it; see below
 //     boot_id              of the machine when the agent last ran: another one means nothing runs any more
 //     agent.json           the AgentInfo it registered with
 //     position.json        agent id, incarnation, applied generation; survives a loss of power
-//     exits.json           ends of executors the control plane was not told yet
+//     drain.json           that the agent is drained, and how; survives a loss of power
+//     executor-exits.json  ends of executors the control plane was not told yet
 //     frameworks/          one JSON file each
-//     executors/           one JSON file each, by container id; the executors of command tasks are not written
+//     executors/           one JSON file each; the executors of command tasks are not written
 //     tasks/               one log each: the launch, then what happened, a JSON record per line
+//     broken/              what was damaged and skipped with --no-strict, for people
 //
 // JSON files are replaced by rename. Logs are only appended to, so a crash can tear no record but the last. Only
-// `position.json` is forced to the disk: after a crash of the host the tasks are gone with it, but a position that
-// turned back would make this agent take old orders for new ones.
+// `position.json`, `drain.json` and `agent.json` are forced to the disk: after a crash of the host the tasks are gone
+// with it, but a position that turned back would make this agent take old orders for new ones.
+//
+// Releases: every object may get new members and every log new kinds of records; whoever does not know them leaves
+// them where they are. `schema` counts the forms; `readableBy` is the oldest form whose readers may work on this one,
+// and only a change that they would misread raises it. A release writes what the release before it can read (R35).
 import { createHash } from 'node:crypto'
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ExecutorExit } from '../protocol/agent-messages.ts'
+import type { AgentDrain, ExecutorExit } from '../protocol/agent-messages.ts'
 import type { AgentInfo, FrameworkInfo } from '../protocol/messages.ts'
-import { readJson, writeJson } from './exact-json.ts'
+import { MESETA_VERSION } from '../protocol/version.ts'
+import { CheckpointReader } from './checkpoint-reading.ts'
+import { type Disk, WriteQueue, type Writing } from './disk.ts'
+import { seal } from './sealed.ts'
 import type { AgentState, ExecutorRecord, TaskRecord } from './state.ts'
-import { type LaunchEntry, launchEntryOf, replay } from './task-log.ts'
-import type { Save, TaskLogEntry } from './turn.ts'
+import { launchEntryOf } from './task-log.ts'
+import type { Save } from './turn.ts'
+
+/** The form this release writes, and the oldest one whose readers may work on it. */
+export const SCHEMA = 1
+export const READABLE_BY = 1
 
 export interface Position {
   readonly agentId?: string | undefined
@@ -49,208 +50,160 @@ export interface Remembered {
   readonly executors: readonly ExecutorRecord[]
   readonly tasks: readonly TaskRecord[]
   readonly exits: readonly ExecutorExit[]
-  /** What was broken and skipped; always empty when strict. */
+  readonly drain: AgentDrain | undefined
+  /** What was broken and skipped; always empty when strict, unless the machine was restarted. */
   readonly skipped: readonly string[]
 }
 
-/** A file that is broken elsewhere than at its end. */
-export class BrokenCheckpoint extends Error {}
+export interface CheckpointOptions {
+  /** The machine's own unless given. */
+  readonly disk?: Disk | undefined
+  readonly release?: string | undefined
+}
 
 export class Checkpoint {
-  private readonly dir: string
+  readonly #dir: string
+  readonly #queue: WriteQueue
+  readonly #release: string
+  /** Members of `position.json` that another release wrote: kept. */
+  #unknownOfPosition: Readonly<Record<string, unknown>> = {}
 
-  constructor(workDir: string) {
-    this.dir = join(workDir, 'meta')
+  constructor(workDir: string, { disk, release = MESETA_VERSION }: CheckpointOptions = {}) {
+    this.#dir = join(workDir, 'meta')
+    this.#queue = new WriteQueue(disk)
+    this.#release = release
     for (const folder of ['', 'frameworks', 'executors', 'tasks']) {
-      mkdirSync(join(this.dir, folder), { recursive: true, mode: 0o700 })
+      mkdirSync(join(this.#dir, folder), { recursive: true, mode: 0o700 })
     }
   }
 
-  /** Writes a batch down. Several entries of one task are one append, and what is forgotten is not written first. */
+  /**
+   * Writes a batch down. Throws `DiskRefused` when the disk takes no more for now: the batch is kept, and written
+   * first with the next call. In any prefix of this order the next process finds what it needs: what is told of an
+   * executor's tasks before its record goes, a launch before the position that says it was taken.
+   */
   write(saves: readonly Save[], state: AgentState): void {
-    const logs = new Map<string, { fresh: boolean; text: string } | undefined>()
+    const logs = new TaskLogs()
+    const first: Writing[] = []
+    const last: Writing[] = []
     let position = false
+    let drain = false
     let exits = false
     for (const save of saves) {
       switch (save.save) {
-        case 'task': {
-          const task = state.tasks.get(save.task)
-          if (task === undefined) logs.set(save.task, undefined)
-          else logs.set(save.task, { fresh: true, text: line(launchEntryOf(task)) })
-          break
-        }
-        case 'task-log': {
-          const log = logs.get(save.task)
-          if (log !== undefined) log.text += line(save.entry)
-          else if (!logs.has(save.task)) logs.set(save.task, { fresh: false, text: line(save.entry) })
-          break
-        }
+        case 'task':
+        case 'task-log':
         case 'forget-task':
-          logs.set(save.task, undefined)
+          logs.add(save, state)
           break
-        case 'position':
-          position = true
+        case 'framework':
+          first.push(this.#put('frameworks', save.frameworkId, state.frameworks.get(save.frameworkId)))
+          break
+        case 'executor':
+          first.push(this.#put('executors', save.executor, state.executors.get(save.executor)))
+          break
+        case 'forget-framework':
+          last.push(this.#put('frameworks', save.frameworkId, state.frameworks.get(save.frameworkId)))
+          break
+        case 'forget-executor':
+          last.push(this.#put('executors', save.executor, state.executors.get(save.executor)))
+          break
+        case 'drain':
+          drain = true
           break
         case 'exits':
           exits = true
           break
-        case 'framework':
-          this.replace(
-            join('frameworks', `${fileOf(save.frameworkId)}.json`),
-            state.frameworks.get(save.frameworkId),
-          )
-          break
-        case 'forget-framework':
-          this.remove(join('frameworks', `${fileOf(save.frameworkId)}.json`))
-          break
-        case 'executor':
-          this.replace(join('executors', `${fileOf(save.executor)}.json`), state.executors.get(save.executor))
-          break
-        case 'forget-executor':
-          this.remove(join('executors', `${fileOf(save.executor)}.json`))
+        case 'position':
+          position = true
           break
       }
     }
-    for (const [key, log] of logs) this.writeLog(key, log)
-    if (exits) this.replace('exits.json', state.exits)
-    if (position) this.force('position.json', positionOf(state))
+    // Before the logs: torn in between, the next process ends what has no order to stop yet.
+    if (drain) first.push(this.#file('drain.json', state.drain, 'forced'))
+    if (exits) last.unshift(this.#file('executor-exits.json', { exits: state.exits }, 'replace'))
+    if (position) last.push(this.#file('position.json', this.#positionOf(state), 'forced'))
+    this.#queue.write([...first, ...logs.writings(join(this.#dir, 'tasks')), ...last])
   }
 
   /** Another agent begins in this directory; sandboxes stay until they are collected. */
   forgetAll(): void {
-    for (const folder of ['frameworks', 'executors', 'tasks']) {
-      for (const name of readdirSync(join(this.dir, folder))) this.remove(join(folder, name))
-    }
-    for (const file of ['exits.json', 'position.json', 'agent.json']) this.remove(file)
+    const files = ['frameworks', 'executors', 'tasks'].flatMap((folder) =>
+      readdirSync(join(this.#dir, folder)).map((name) => join(folder, name)),
+    )
+    const single = ['exits.json', 'executor-exits.json', 'drain.json', 'agent.json', 'position.json']
+    this.#unknownOfPosition = {}
+    this.#queue.write([...files, ...single].map((file) => ({ do: 'remove', path: join(this.#dir, file) })))
   }
 
   writeInfo(info: AgentInfo): void {
-    this.force('agent.json', info)
+    this.#queue.write([this.#file('agent.json', info, 'forced')])
   }
 
+  /** Also the form, which is this release's from now on. */
   writeBootId(bootId: string): void {
-    writeFileSync(join(this.dir, 'boot_id'), bootId)
+    const form = { schema: SCHEMA, readableBy: READABLE_BY, release: this.#release }
+    const path = join(this.#dir, 'boot_id')
+    this.#queue.write([
+      this.#file('schema.json', form, 'replace'),
+      { do: 'replace', path, text: bootId },
+    ])
   }
 
   /**
    * Reads everything back. A record torn at the end of a log is cut off (F31); anything else that is broken stops
-   * a strict agent with a sentence that names the file, and is skipped by one that is not strict.
+   * a strict agent with a sentence that names the file, and is skipped by one that is not strict. After a restart of
+   * the machine, what was not forced to the disk is skipped in any case: nothing of it runs.
    */
-  read(strict: boolean): Remembered {
-    const skipped: string[] = []
-    const guarded = <T>(file: string, read: (text: string) => T): T | undefined => {
-      const path = join(this.dir, file)
-      if (!existsSync(path)) return undefined
-      try {
-        return read(readFileSync(path, 'utf8'))
-      } catch (error) {
-        const what = `${path} is broken: ${error instanceof Error ? error.message : String(error)}`
-        if (strict) throw new BrokenCheckpoint(`${what}; repair or remove it, or start with --no-strict`)
-        skipped.push(what)
-        return undefined
-      }
-    }
-    // What was written by `replace` and `force` is read back as the same types.
-    const json = <T>(file: string) => guarded(file, (text) => readJson(text) as T)
-    const all = <T>(folder: string) =>
-      readdirSync(join(this.dir, folder))
-        .filter((name) => name.endsWith('.json'))
-        .map((name) => json<T>(join(folder, name)))
-        .filter((item) => item !== undefined)
-    return {
-      position: json<Position>('position.json') ?? { incarnation: 0, applied: 0 },
-      info: json<AgentInfo>('agent.json'),
-      bootId: guarded('boot_id', (text) => text.trim()),
-      frameworks: all<FrameworkInfo>('frameworks'),
-      executors: all<ExecutorRecord>('executors'),
-      exits: json<ExecutorExit[]>('exits.json') ?? [],
-      tasks: readdirSync(join(this.dir, 'tasks'))
-        .map((name) => guarded(join('tasks', name), (text) => this.readLog(name, text, strict, skipped)))
-        .filter((task) => task !== undefined),
-      skipped,
-    }
+  read(strict: boolean, { bootId }: { readonly bootId?: string | undefined } = {}): Remembered {
+    const { unknownOfPosition, ...remembered } = new CheckpointReader(this.#dir, strict, bootId).read()
+    this.#unknownOfPosition = unknownOfPosition
+    return remembered
   }
 
-  private readLog(name: string, text: string, strict: boolean, skipped: string[]): TaskRecord | undefined {
-    const path = join(this.dir, 'tasks', name)
-    const entries: TaskLogEntry[] = []
-    let launch: LaunchEntry | undefined
-    let whole = 0
-    const lines = text.split('\n')
-    for (const [index, one] of lines.entries()) {
-      if (index === lines.length - 1 && one === '') break
-      try {
-        if (index === lines.length - 1) throw new Error('it has no end')
-        const entry = readJson(one)
-        // An entry without a launch before it speaks of a task that was forgotten.
-        if (index === 0 && !isLaunch(entry)) break
-        if (launch === undefined) launch = entry as LaunchEntry
-        else entries.push(entry as TaskLogEntry)
-        whole += Buffer.byteLength(one) + 1
-      } catch (error) {
-        if (index >= lines.length - 2 && lines.slice(index + 1).every((rest) => rest === '')) break
-        if (strict || index === 0) throw error
-        skipped.push(`${path}, line ${index + 1}, is broken`)
-        whole += Buffer.byteLength(one) + 1
-      }
-    }
-    // Torn in its very first record: nothing of that launch was ever acted on.
-    if (launch === undefined) {
-      rmSync(path, { force: true })
-      return undefined
-    }
-    if (whole < Buffer.byteLength(text)) writeFileSync(path, Buffer.from(text).subarray(0, whole))
-    return replay(launch, entries)
+  #positionOf({ agentId, incarnation, applied }: AgentState): Position {
+    return { ...this.#unknownOfPosition, agentId, incarnation, applied }
   }
 
-  private writeLog(key: string, log: { readonly fresh: boolean; readonly text: string } | undefined): void {
-    const path = join(this.dir, 'tasks', `${fileOf(key)}.log`)
-    if (log === undefined) rmSync(path, { force: true })
-    else if (log.fresh) writeFileSync(path, log.text, { mode: 0o600 })
-    else appendFileSync(path, log.text)
+  #put(folder: 'frameworks' | 'executors', key: string, value: object | undefined): Writing {
+    return this.#file(join(folder, `${fileOf(key)}.json`), value, 'replace')
   }
 
-  private replace(file: string, value: unknown): void {
-    if (value === undefined) {
-      this.remove(file)
-      return
-    }
-    const path = join(this.dir, file)
-    writeFileSync(`${path}.new`, writeJson(value), { mode: 0o600 })
-    renameSync(`${path}.new`, path)
-  }
-
-  private force(file: string, value: unknown): void {
-    const path = join(this.dir, file)
-    const fd = openSync(`${path}.new`, 'w', 0o600)
-    try {
-      writeSync(fd, writeJson(value))
-      fdatasyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    renameSync(`${path}.new`, path)
-  }
-
-  private remove(file: string): void {
-    rmSync(join(this.dir, file), { force: true })
+  #file(file: string, value: object | undefined, how: 'replace' | 'forced'): Writing {
+    const path = join(this.#dir, file)
+    return value === undefined ? { do: 'remove', path } : { do: how, path, text: seal(value) }
   }
 }
 
-function isLaunch(entry: unknown): boolean {
-  return typeof entry === 'object' && entry !== null && 'launch' in entry
+/** Several entries of one task are one append, and what is forgotten is not written first. */
+class TaskLogs {
+  readonly #logs = new Map<string, { readonly isFresh: boolean; text: string } | undefined>()
+
+  add(save: Extract<Save, { save: 'task' | 'task-log' | 'forget-task' }>, state: AgentState): void {
+    const task = save.save === 'forget-task' ? undefined : state.tasks.get(save.task)
+    if (save.save === 'task-log') {
+      const log = this.#logs.get(save.task)
+      if (log !== undefined) log.text += line(save.entry)
+      else if (!this.#logs.has(save.task)) this.#logs.set(save.task, { isFresh: false, text: line(save.entry) })
+    } else if (task === undefined) this.#logs.set(save.task, undefined)
+    else this.#logs.set(save.task, { isFresh: true, text: line(launchEntryOf(task)) })
+  }
+
+  writings(folder: string): Writing[] {
+    return [...this.#logs].map(([key, log]) => {
+      const path = join(folder, `${fileOf(key)}.log`)
+      if (log === undefined) return { do: 'remove', path }
+      return { do: log.isFresh ? 'begin' : 'append', path, text: log.text }
+    })
+  }
 }
 
-function positionOf({ agentId, incarnation, applied }: AgentState): Position {
-  return { agentId, incarnation, applied }
-}
-
-function line(entry: unknown): string {
-  return `${writeJson(entry)}\n`
+function line(entry: object): string {
+  return `${seal(entry)}\n`
 }
 
 /** Ids may be longer than a file name and may differ in case only; the readable part is for people. */
-function fileOf(key: string): string {
+export function fileOf(key: string): string {
   const hash = createHash('sha256').update(key).digest('hex').slice(0, 24)
   const readable = key.slice(key.indexOf('/') + 1).replace(/[^A-Za-z0-9_-]/g, '_')
   return `${readable.slice(0, 60)}.${hash}`

@@ -237,6 +237,7 @@ export function startLink(options: LinkOptions): Link {
       tasks: pages.flatMap((page) => page.tasks),
       frameworks: pages.flatMap((page) => page.frameworks),
       endExecutors: pages.flatMap((page) => page.endExecutors),
+      ...(first.drain === undefined ? {} : { drain: first.drain }),
     }
   }
 

@@ -34,6 +34,7 @@ export function recall(
   state.incarnation = incarnation
   state.applied = applied
   state.exits = [...remembered.exits]
+  state.drain = remembered.drain
   for (const info of remembered.frameworks)
     if (info.id !== undefined) state.frameworks.set(info.id.value, info)
   for (const executor of remembered.executors) {

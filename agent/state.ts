@@ -1,5 +1,6 @@
 // What an agent knows: plain data that only decisions change, and all of it that matters is on disk before it is acted on.
 import type {
+  AgentDrain,
   ExecutorExit,
   ExecutorMessage,
   Nudge,
@@ -155,6 +156,8 @@ export interface AgentState {
   messages: ExecutorMessage[]
   /** Of the tasks on record, see protocol/digest.ts. */
   digest: string
+  /** The agent is drained: nothing starts, and all tasks end. */
+  drain?: AgentDrain | undefined
   /** A restore was noticed: reports carry TaskInfos. */
   restored: boolean
 }

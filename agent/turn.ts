@@ -100,6 +100,7 @@ export type Input =
 /** What is written down, in order, before anything of the same turn is done. */
 export type Save =
   | { readonly save: 'position' }
+  | { readonly save: 'drain' }
   | { readonly save: 'framework'; readonly frameworkId: string }
   | { readonly save: 'executor'; readonly executor: ExecutorKey }
   | { readonly save: 'task'; readonly task: TaskKey }

@@ -6,7 +6,7 @@ import type { ExecutorRecord, TaskRecord } from '../state.ts'
 import { type Handler, json } from './http.ts'
 import { metricsOf } from './metrics.ts'
 import type { ApiContext } from './routes.ts'
-import { commandExecutor, containersView } from './views.ts'
+import { commandExecutor, containersView, drainView } from './views.ts'
 
 export function legacyRoutes(context: ApiContext): Readonly<Record<string, Handler>> {
   const monitor: Handler = async (request) => json(request, await statisticsOf(context))
@@ -37,6 +37,7 @@ function stateOf(context: ApiContext): unknown {
     pid: `slave(1)@${context.ip}:${info.port ?? 5051}`,
     hostname: info.hostname,
     capabilities: CAPABILITIES.map((capability) => capability.type),
+    ...drainOf(context),
     resources: flat(resources),
     reserved_resources: {},
     unreserved_resources: flat(resources),
@@ -45,6 +46,13 @@ function stateOf(context: ApiContext): unknown {
     frameworks: [...state.frameworks.keys()].map((id) => frameworkOf(context, id)),
     completed_frameworks: [],
   }
+}
+
+function drainOf({ acting }: ApiContext): object {
+  const { drain_config } = drainView(acting.state)
+  if (drain_config === undefined) return {}
+  const since = acting.state.drain?.since ?? 0
+  return { drain_config, estimated_drain_start_time_seconds: since / 1000 }
 }
 
 function frameworkOf(context: ApiContext, frameworkId: string): unknown {

@@ -6,7 +6,7 @@ import { MESOS_VERSION } from '../../protocol/version.ts'
 import { type Handler, type HttpAnswer, text } from './http.ts'
 import { metricsOf } from './metrics.ts'
 import type { ApiContext } from './routes.ts'
-import { containersView, executorsView, frameworksView, tasksView } from './views.ts'
+import { containersView, drainView, executorsView, frameworksView, tasksView } from './views.ts'
 
 export function operatorApi(context: ApiContext): Handler {
   return async (request) => {
@@ -84,7 +84,7 @@ async function answerTo(call: AgentCall, context: ApiContext): Promise<AgentResp
         },
       }
     case 'GET_AGENT':
-      return { type, get_agent: { agent_info: context.agentInfo() } }
+      return { type, get_agent: { agent_info: context.agentInfo(), ...drainView(state) } }
     case 'GET_FRAMEWORKS':
       return { type, get_frameworks: frameworksView(state) }
     case 'GET_EXECUTORS':

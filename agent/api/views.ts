@@ -1,5 +1,7 @@
 // What the agent shows of its tasks and executors, as Mesos messages.
+import { durationInfo, timeInfo } from '../../protocol/durations.ts'
 import type {
+  AgentResponseGetAgent,
   AgentResponseGetContainersContainer,
   AgentResponseGetExecutors,
   AgentResponseGetFrameworks,
@@ -32,6 +34,19 @@ export function taskOf(task: TaskRecord, agentId: string): Task {
     health_check: info.health_check,
     kill_policy: info.kill_policy,
     limits: info.limits,
+  }
+}
+
+/** How the agent is drained, if it is: as operators gave it, and since when. */
+export function drainView({ drain }: AgentState): Omit<AgentResponseGetAgent, 'agent_info'> {
+  if (drain === undefined) return {}
+  const { maxGraceMs, markGone, since } = drain
+  return {
+    drain_config: {
+      ...(maxGraceMs === undefined ? {} : { max_grace_period: durationInfo(maxGraceMs) }),
+      mark_gone: markGone,
+    },
+    estimated_drain_start_time: timeInfo(since),
   }
 }
 

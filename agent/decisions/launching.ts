@@ -12,15 +12,37 @@ import {
 import type { Turn } from '../turn.ts'
 import { agentSays, makeUpdate, remembered } from './updates.ts'
 
-/** Starts single tasks and whole groups; a group of which a member is not to run starts not at all (C134). */
+/**
+ * Starts single tasks and whole groups; a group of which a member is not to run starts not at all (C134), and on a
+ * drained agent nothing does.
+ */
 export function startUnits(turn: Turn, wanted: readonly WantedTask[]): void {
   for (const unit of unitsOf(wanted)) {
     const first = unit[0]
     if (first === undefined) continue
+    if (turn.state.drain !== undefined) {
+      for (const task of unit) recordTooLate(turn, task)
+      continue
+    }
     const whole = first.group === undefined || unit.length >= first.group.size
     if (whole && unit.every((task) => task.wanted === 'run')) startUnit(turn, unit)
     else for (const task of unit) recordKilledBeforeStart(turn, task)
   }
+  for (const task of wanted) endNeverStarted(turn, task)
+}
+
+/** The control plane counts an executor with its first task; of one that nothing started it is told (as by Mesos). */
+function endNeverStarted(turn: Turn, { frameworkId, executor }: WantedTask): void {
+  if (executor === undefined) return
+  const executorId = executor.executor_id.value
+  const { state } = turn
+  const isTold = state.exits.some(
+    (exit) => exit.frameworkId === frameworkId && exit.executorId === executorId,
+  )
+  if (isTold || state.executors.has(keyOf(frameworkId, executorId))) return
+  state.exits = [...state.exits, { frameworkId, executorId, containerId: turn.newContainerId(), status: -1 }]
+  turn.save({ save: 'exits' })
+  turn.act({ action: 'report' })
 }
 
 /** A task that will not run here: it is on record only until its one update is in custody. */
@@ -183,6 +205,10 @@ function executorFor(
     turn.act({ action: 'launch-executor', executor: key })
   }
   return executor
+}
+
+function recordTooLate(turn: Turn, wanted: WantedTask): void {
+  recordNeverStarted(turn, wanted, 'TASK_DROPPED', 'REASON_AGENT_DRAINING', 'The agent is drained')
 }
 
 function recordKilledBeforeStart(turn: Turn, wanted: WantedTask): void {

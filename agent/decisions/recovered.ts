@@ -2,6 +2,7 @@
 import { type ExecutorRecord, isTerminal, type TaskRecord } from '../state.ts'
 import type { ContainerEnd, FoundContainer, Input, Turn } from '../turn.ts'
 import { startTimers, taskContainerEnded, taskLaunched } from './containers.ts'
+import { drainAgain } from './drain.ts'
 import { endIfIdle, executorGone } from './executor-life.ts'
 import { agentSays } from './updates.ts'
 
@@ -20,6 +21,7 @@ export function onRecovered(turn: Turn, input: Extract<Input, { input: 'recovere
     recoverTask(turn, task, find(task.containerId.value), input.rebooted)
   }
   for (const executor of [...state.executors.values()]) endIfIdle(turn, executor)
+  drainAgain(turn)
   state.phase = 'registering'
   const waiting = [...state.executors.values()].some((executor) => executor.recovered)
   if (waiting) turn.act({ action: 'timer', timer: 'reregistration', ms: REREGISTRATION_TIMEOUT_MS })

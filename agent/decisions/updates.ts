@@ -4,6 +4,7 @@ import { toggled } from '../../protocol/digest.ts'
 import type { TaskState, TaskStatus } from '../../protocol/messages.ts'
 import { type AgentState, isTerminal, type TaskRecord } from '../state.ts'
 import type { Input, Turn } from '../turn.ts'
+import { underDrain } from './drain.ts'
 
 /** Entries kept of tasks, executors and frameworks that are over. */
 const MAX_COMPLETED = 200
@@ -21,7 +22,7 @@ export type StatusPart = Pick<TaskStatus, 'state' | 'source'> &
 /** Makes the task's next update. A terminal one ends the task: nothing is said of it after that. */
 export function makeUpdate(turn: Turn, task: TaskRecord, part: StatusPart): void {
   if (task.stage === 'ended') return
-  const status = completeStatus(turn, task, part)
+  const status = underDrain(turn, task, completeStatus(turn, task, part))
   task.lastUpdate += 1
   task.state = status.state
   const update: UpdateReport = {

@@ -12,6 +12,7 @@ import type { WantedTask } from '../../protocol/agent-messages.ts'
 import type { FrameworkInfo } from '../../protocol/messages.ts'
 import { type ChangesNudge, keyOf, type TaskRecord } from '../state.ts'
 import type { Input, Turn } from '../turn.ts'
+import { takeDrain } from './drain.ts'
 import { endExecutor } from './executor-life.ts'
 import { recordNeverStarted, startUnits } from './launching.ts'
 import { stopTask } from './stopping.ts'
@@ -55,6 +56,7 @@ export function onList(turn: Turn, { list, incarnation }: Extract<Input, { input
   if (state.phase !== 'running' || incarnation !== state.incarnation) return
   if (list.generation < state.applied) return
   adoptFrameworks(turn, list.frameworks)
+  takeDrain(turn, list.drain)
   const listed = new Set(list.tasks.map((task) => keyOf(task.frameworkId, task.taskId)))
   const absent = [...state.tasks.values()].filter((task) => !listed.has(task.key))
   consider(turn, list.tasks, list.generation)

@@ -4,6 +4,7 @@ import type { ControlPlane, ReceivedNudge } from '../../agent/control-plane.ts'
 import type {
   AgentAnswer,
   AgentCall,
+  AgentDrain,
   Beat,
   ExecutorExit,
   Nudge,
@@ -14,6 +15,7 @@ import type {
   UpdatesCall,
   WantedTask,
 } from '../../protocol/agent-messages.ts'
+import { durationInfo } from '../../protocol/durations.ts'
 import type { FrameworkInfo } from '../../protocol/messages.ts'
 
 const AGENT = 'm-S1'
@@ -31,6 +33,8 @@ export class FakeControlPlane implements ControlPlane {
   readonly taken = new Map<string, number>()
   frameworks: FrameworkInfo[] = []
   endExecutors: { frameworkId: string; executorId: string }[] = []
+  /** As lists say it; `drain` also makes every task one to stop. */
+  drained: AgentDrain | undefined
   generation = 0
   incarnation = 0
   /** Nothing is answered while true. */
@@ -100,6 +104,19 @@ export class FakeControlPlane implements ControlPlane {
     return this.want([{ ...task, wanted: 'stop', kills: task.kills + 1, ...more }])
   }
 
+  /** Drains the agent, or (without a drain) takes it back into service. */
+  drain(drain: AgentDrain | undefined, options: { readonly lose?: boolean } = {}): void {
+    this.generation += 1
+    this.drained = drain
+    for (const [key, task] of this.wanted) {
+      if (drain === undefined) continue
+      const killPolicy =
+        drain.maxGraceMs === undefined ? undefined : { grace_period: durationInfo(drain.maxGraceMs) }
+      this.wanted.set(key, { ...task, wanted: 'stop', kills: task.kills + 1, killPolicy })
+    }
+    if (options.lose !== true) this.nudge({ kind: 'sync' })
+  }
+
   /** The updates of a task, as states. */
   states(taskId: string): string[] {
     return this.updates.filter((one) => one.taskId === taskId).map((one) => one.status.state)
@@ -152,6 +169,7 @@ export class FakeControlPlane implements ControlPlane {
       tasks: [...this.wanted.values()],
       frameworks: this.frameworks,
       endExecutors: this.endExecutors,
+      ...(this.drained === undefined ? {} : { drain: this.drained }),
     }
   }
 

@@ -2,7 +2,7 @@
 import { decide } from '../../agent/agent.ts'
 import { type AgentState, emptyState } from '../../agent/state.ts'
 import type { Action, Input, Save, Turn } from '../../agent/turn.ts'
-import type { Nudge, UpdateReport, WantedTask } from '../../protocol/agent-messages.ts'
+import type { AgentDrain, Nudge, UpdateReport, WantedTask } from '../../protocol/agent-messages.ts'
 import { framework, wanted } from './tasks.ts'
 
 export interface Machine {
@@ -17,6 +17,8 @@ export interface Machine {
     more?: Partial<Extract<Nudge, { kind: 'changes' }>>,
   ): Action[]
   list(generation: number, tasks: readonly WantedTask[], incarnation?: number): Action[]
+  /** A list that says that the agent is drained, or not any more. */
+  drainList(generation: number, tasks: readonly WantedTask[], drain: AgentDrain | undefined): Action[]
   /** Launched containers by their task, in order. */
   launched(): string[]
   updates(taskId: string): UpdateReport[]
@@ -90,6 +92,14 @@ export function newMachine(
     list(generation, tasks, incarnation = INCARNATION) {
       const list = { kind: 'wanted' as const, generation, tasks, frameworks: [framework()], endExecutors: [] }
       return machine.put({ input: 'list', list, incarnation })
+    },
+    drainList(generation, tasks, drain) {
+      const list = { kind: 'wanted' as const, generation, tasks, frameworks: [framework()], endExecutors: [] }
+      return machine.put({
+        input: 'list',
+        list: drain === undefined ? list : { ...list, drain },
+        incarnation: INCARNATION,
+      })
     },
     launched: () =>
       machine.actions.flatMap((action) =>

@@ -5,12 +5,13 @@ import { readJson, writeJson } from '../../agent/exact-json.ts'
 import type { AgentState, ExecutorRecord } from '../../agent/state.ts'
 import { type LaunchEntry, launchEntryOf, replay } from '../../agent/task-log.ts'
 import type { Save, TaskLogEntry } from '../../agent/turn.ts'
-import type { ExecutorExit } from '../../protocol/agent-messages.ts'
+import type { AgentDrain, ExecutorExit } from '../../protocol/agent-messages.ts'
 import type { AgentInfo, FrameworkInfo } from '../../protocol/messages.ts'
 
 export class Disk {
   #position = '{"incarnation":0,"applied":0}'
   #exits = '[]'
+  #drain: string | undefined
   readonly #frameworks = new Map<string, string>()
   readonly #executors = new Map<string, string>()
   readonly #tasks = new Map<string, string[]>()
@@ -27,6 +28,9 @@ export class Disk {
         this.#position = writeJson({ agentId, incarnation, applied })
         return
       }
+      case 'drain':
+        this.#drain = state.drain === undefined ? undefined : writeJson(state.drain)
+        return
       case 'exits':
         this.#exits = writeJson(state.exits)
         return
@@ -60,6 +64,7 @@ export class Disk {
   forgetAll(): void {
     this.#position = '{"incarnation":0,"applied":0}'
     this.#exits = '[]'
+    this.#drain = undefined
     for (const map of [this.#frameworks, this.#executors, this.#tasks]) map.clear()
   }
 
@@ -72,6 +77,7 @@ export class Disk {
       frameworks: [...this.#frameworks.values()].map((text) => readJson(text) as FrameworkInfo),
       executors: [...this.#executors.values()].map((text) => readJson(text) as ExecutorRecord),
       exits: readJson(this.#exits) as ExecutorExit[],
+      drain: this.#drain === undefined ? undefined : (readJson(this.#drain) as AgentDrain),
       tasks: [...this.#tasks.values()].map(([launch = '', ...entries]) =>
         replay(
           readJson(launch) as LaunchEntry,
