@@ -64,7 +64,7 @@ describe('imports', () => {
 })
 
 describe('time and chance', () => {
-  test('only the clock reads the clock', () => {
+  test('H16: only the clock reads the clock', () => {
     const wrong = sources
       .filter(
         (source) =>
@@ -74,7 +74,7 @@ describe('time and chance', () => {
     expect(wrong).toEqual([])
   })
 
-  test('decisions use no randomness and no environment', () => {
+  test('S16: decisions use no randomness and no environment', () => {
     const wrong = sources
       .filter((source) => source.folder === 'master')
       .flatMap((source) => hits(source, /Math\.random|randomUUID|randomBytes|process\.env/))

@@ -239,7 +239,7 @@ describe('what it refuses', () => {
     expect(await fetch([join(directory, 'innocent')], { user: 'nobody' })).toEqual(failed('ermission denied'))
   })
 
-  test('neither password nor signature is in the sentence', async () => {
+  test('S22: neither password nor signature is in the sentence', async () => {
     answer = (_, response) => response.writeHead(404).end()
     const result = await fetch([`${base.replace('//', '//user:pass@')}/x?signature=abc#frag`])
     expect(result).toEqual({ kind: 'failed', message: `Failed to fetch '${base}/x': HTTP status 404` })
@@ -305,7 +305,7 @@ describe('what it refuses', () => {
   })
 })
 
-describe('addresses', () => {
+describe('A15: addresses', () => {
   test.each([
     '169.254.169.254',
     '169.254.170.2',
@@ -423,7 +423,7 @@ describe('addresses', () => {
   })
 })
 
-describe('hostile archives', () => {
+describe('A16: hostile archives', () => {
   const victim = () => join(directory, 'victim')
   beforeEach(() => {
     mkdirSync(victim())

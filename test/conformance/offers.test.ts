@@ -197,7 +197,7 @@ test('C69 SUPPRESS and REVIVE naming one foreign role are 202 and change nothing
   expect(count(framework, isOffer)).toBe(before)
 })
 
-test('C70 DECLINE and ACCEPT of another framework’s offer never affect that framework', async () => {
+test('C70 A2 S9 DECLINE and ACCEPT of another framework’s offer never affect that framework', async () => {
   const owner = await subscribe()
   const stranger = await subscribe({ capabilities: ['PARTITION_AWARE'] })
   const [first, second] = await bothOffers(owner)

@@ -6,7 +6,7 @@ import { startWorld } from './scheduler/world.ts'
 
 const TICK_MS = 1_000
 
-describe('clamped', () => {
+describe('H16: clamped', () => {
   test.each([
     ['before any tick it is the own clock', 5_000, undefined, 5_000],
     ['between ticks the own clock goes on', 10_500, 10_000, 10_500],
@@ -17,7 +17,7 @@ describe('clamped', () => {
   })
 })
 
-test('the tick is read once per tick length, and the last one serves while the table is away', async () => {
+test('H16: the tick is read once per tick length, and the last one serves while the table is away', async () => {
   const world = await startWorld()
   try {
     const { clock } = world

@@ -246,7 +246,7 @@ describe('reading', () => {
     expect(message(call, '\ufeff{"type":"KILL"}')).toEqual({ type: 'KILL' })
   })
 
-  test('odd JSON does no harm', () => {
+  test('A11: odd JSON does no harm', () => {
     const poisoned = message(
       call,
       '{"__proto__":{"type":"TEARDOWN"},"constructor":{},"type":"KILL","type":"SUPPRESS"}',
@@ -260,7 +260,7 @@ describe('reading', () => {
     expect(message('mesos.v1.TaskID', '{"value":"\\ud800x"}')).toEqual({ value: '\ufffdx' })
   })
 
-  test('sizes and depths are bounded', () => {
+  test('A11: sizes and depths are bounded', () => {
     const body = Buffer.from('{"type":"KILL"}')
     expect(decodeMessage(call, 'application/json', body, { maxBytes: 14 })).toEqual({
       ok: false,
@@ -275,7 +275,7 @@ describe('reading', () => {
     expect(error(call, unknown.replace('[]', '[1234567890123456789]'))).toBe('The body is nested too deeply')
   })
 
-  test('what is quoted back is bounded', () => {
+  test('A10: what is quoted back is bounded', () => {
     expect(error('mesos.v1.Filters', `{"refuse_seconds":"${'x'.repeat(1000)}"}`).length).toBeLessThan(200)
     const tasks = JSON.stringify(new Array(100).fill({}))
     expect(error(call, `{"reconcile":{"tasks":${tasks}}}`)).toMatch(/tasks\[19\]\.task_id and 80 more$/)

@@ -136,7 +136,7 @@ describe('reading', () => {
     )
   })
 
-  test('depth is bounded, also inside unknown groups', () => {
+  test('A13: depth is bounded, also inside unknown groups', () => {
     let nested: MessageTypes['mesos.v1.ContainerID'] = { value: 'c' }
     for (let i = 0; i < 64; i++) nested = { value: 'c', parent: nested }
     expect(read('mesos.v1.ContainerID', encodeMessage('mesos.v1.ContainerID', binary, nested))).toBe(
@@ -154,12 +154,12 @@ describe('reading', () => {
     })
   })
 
-  test('a key that would set a prototype is refused', () => {
+  test('A11: a key that would set a prototype is refused', () => {
     const bytes = Buffer.from([0x0a, 1, 0x61, 0x12, 11, 0x0a, 9, ...Buffer.from('__proto__')])
     expect(read('mesos.v1.quota.QuotaConfig', bytes)).toBe("Field 'guarantees' has a key that is not allowed")
   })
 
-  test('random bytes are refused or read, never more', () => {
+  test('A13: random bytes are refused or read, never more', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         expect(decodeMessage('mesos.v1.scheduler.Call', binary, bytes)).toHaveProperty('ok')

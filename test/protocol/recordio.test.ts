@@ -34,7 +34,7 @@ test('C11 records come back whole, however the stream is split', () => {
   )
 })
 
-test('records before a bad header are returned however the stream is split, then it throws', () => {
+test('A12: records before a bad header are returned however the stream is split, then it throws', () => {
   fc.assert(
     fc.property(
       bodies,
@@ -55,7 +55,7 @@ test('records before a bad header are returned however the stream is split, then
   )
 })
 
-test('the reasons of refusal', () => {
+test('A12: the reasons of refusal', () => {
   expect(() => new RecordDecoder().push(Buffer.from('{"type"'))).toThrow(
     'A record begins with its length in decimal digits',
   )

@@ -46,7 +46,7 @@ test('never-acks-for-an-hour, F40: said again 10, 30, 70 s … after its commit,
   expect(await on.look()).toEqual([])
 })
 
-test('never-acks-for-an-hour, R12 F43: custody has its bound, the rest waits on the agent, resources are free', async () => {
+test('never-acks-for-an-hour, R12 F43 A10: custody has its bound, the rest waits on the agent, resources are free', async () => {
   const on = await stage()
   const { agent, framework } = on
   await agent.launch(framework, ['t', 'other'])

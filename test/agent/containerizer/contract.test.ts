@@ -91,7 +91,7 @@ describe.each(shimKinds)('shim in %s', (kind) => {
   })
 
   describe('what it runs in', () => {
-    test('arguments arrive as they are', async () => {
+    test('A18: arguments arrive as they are', async () => {
       const words = ['', ' a  b ', "it's", '"$HOME"', '`id`', '\\', '*', 'new\nline', 'ü', '-n', '$(exit 3)']
       const spec = it.spec(['printf', '%s|', ...words])
       await it.containerizer.launch(spec)
@@ -113,7 +113,7 @@ describe.each(shimKinds)('shim in %s', (kind) => {
       expect(it.output(spec.containerId)).toBe('131071\n61\n')
     })
 
-    test('the environment is exactly what was given, and the marker', async () => {
+    test('A17: the environment is exactly what was given, and the marker', async () => {
       const environment = {
         PATH: '/usr/bin:/bin',
         PWD: '/not/here',

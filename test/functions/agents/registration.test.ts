@@ -105,7 +105,7 @@ describe('again', () => {
     await w.check()
   })
 
-  test('S8 calls of an older incarnation are sent to register again', async () => {
+  test('S8 A7 calls of an older incarnation are sent to register again', async () => {
     const w = await world()
     const agent = await w.agent()
     agent.reboot()

@@ -58,7 +58,7 @@ describe('batches', () => {
     expect((await w.store.get('beats', { shard: 0 }))?.canary.number).toBe(3)
   })
 
-  test('H13 F22 the same batch again, also in another order, leaves the same world', async () => {
+  test('H13 F22 A7 the same batch again, also in another order, leaves the same world', async () => {
     const w = await world()
     const agent = await w.agent()
     const beat = (number: number) =>

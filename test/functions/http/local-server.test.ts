@@ -168,7 +168,7 @@ describe('requests', () => {
     ).toMatch(/hello$/)
   })
 
-  test('a body that is too large is 413, announced, in chunks or after inflating', async () => {
+  test('A10 A12: a body that is too large is 413, announced, in chunks or after inflating', async () => {
     expect(await ask('POST /echo HTTP/1.1\nContent-Length: 99000000')).toMatch(/^HTTP\/1\.1 413 /)
     const bomb = gzipSync(Buffer.alloc(50_000_000))
     expect(
@@ -180,7 +180,7 @@ describe('requests', () => {
     )
   })
 
-  test('broken gzip is 400, another encoding 415', async () => {
+  test('A12: broken gzip is 400, another encoding 415', async () => {
     expect(await ask('POST /echo HTTP/1.1\nContent-Encoding: gzip\nContent-Length: 3', 'abc')).toMatch(
       / 400 /,
     )
@@ -237,7 +237,7 @@ describe('answers', () => {
     expect(await ask('GET /seen HTTP/1.1\nAccept-Encoding: gzip')).not.toMatch(/content-encoding/i)
   })
 
-  test('a failure inside is one 500 with the id that the log has, and no more of it', async () => {
+  test('S20 S22: a failure inside is one 500 with the id that the log has, and no more of it', async () => {
     logged.length = 0
     const answer = await ask('GET /broken HTTP/1.1')
     expect(answer).toMatch(/^HTTP\/1\.1 500 /)

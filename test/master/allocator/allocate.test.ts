@@ -304,7 +304,7 @@ describe('C73: kinds of resources and agents', () => {
   })
 })
 
-describe('F77: fairness over many turns', () => {
+describe('F77 S12: fairness over many turns', () => {
   test.each([
     ['equal frameworks', {}, 1],
     ['weights 2:1', { x: 2 }, 2],
