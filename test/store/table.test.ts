@@ -1,4 +1,6 @@
 // The table is made once, by whoever comes first, with its expiry on.
+
+import { globSync, readFileSync } from 'node:fs'
 import { DescribeTableCommand, DescribeTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dynamoStore } from '../../store/dynamodb.ts'
@@ -33,4 +35,19 @@ test('createTable may run several times, also at once, and keeps what is in the 
   const expiry = await client.send(new DescribeTimeToLiveCommand({ TableName: 'meseta' }))
   expect(expiry.TimeToLiveDescription).toMatchObject({ AttributeName: 'ttl', TimeToLiveStatus: 'ENABLED' })
   client.destroy()
+})
+
+test('H7 H8: the table has no index and no stream, and nothing asks for one', async () => {
+  const client = dynamoClient({ endpoint: dynamo.endpoint })
+  await createTable(sdkCalls(client), 'plain')
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: 'plain' }))
+  expect(Table?.GlobalSecondaryIndexes ?? []).toEqual([])
+  expect(Table?.LocalSecondaryIndexes ?? []).toEqual([])
+  expect(Table?.StreamSpecification?.StreamEnabled ?? false).toBe(false)
+  client.destroy()
+  const sources = globSync('{agent,functions,local,master,store}/**/*.ts')
+  const asking = sources.filter((path) =>
+    /dynamodb-streams|IndexName|StreamSpecification/.test(readFileSync(path, 'utf8')),
+  )
+  expect(asking).toEqual([])
 })

@@ -82,6 +82,7 @@ export async function world(
     readonly profile?: ProfileName
     readonly settings?: Partial<Settings>
     readonly store?: (store: Store) => Store
+    readonly queues?: (queues: MessageSource) => MessageSource
   } = {},
 ): Promise<World> {
   let now = START
@@ -98,7 +99,8 @@ export async function world(
   }
   const plain = memoryStore({ clock })
   const store = options.store?.(plain) ?? plain
-  const queues = memoryQueues(clock)
+  const inMemory = memoryQueues(clock)
+  const queues = options.queues?.(inMemory) ?? inMemory
   const logged: string[] = []
   const log = (event: string, fields?: object) => void logged.push(`${event} ${JSON.stringify(fields ?? {})}`)
   const env: Environment = {
