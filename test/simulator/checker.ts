@@ -1,8 +1,11 @@
 // Looks from outside at every commit, every message and every container, and says which invariant does not hold.
+
+import type { HttpAnswer } from '../../functions/http/types.ts'
 import { unsound } from '../../master/accounting.ts'
 import type { Change } from '../../master/decision.ts'
 import type { Executor, Framework, Ledger, Resources, Run, Task } from '../../master/model.ts'
 import type { Settings } from '../../master/settings.ts'
+import type { AgentCall } from '../../protocol/agent-messages.ts'
 import type { SchedulerCall, SchedulerEvent, TaskState } from '../../protocol/messages.ts'
 import { add, contains, unallocate } from '../../protocol/resources.ts'
 import type { CommitResult, Store } from '../../store/store.ts'
@@ -11,6 +14,7 @@ import type { Machine, MachineObserver } from './machine.ts'
 import { type Story, Violation } from './story.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import type { Weather } from './weather.ts'
+import { SECRET } from './workloads.ts'
 
 const ENDS: ReadonlySet<TaskState> = new Set<TaskState>([
   'TASK_FINISHED',
@@ -28,9 +32,6 @@ const RANK: Partial<Record<TaskState, number>> = {
   TASK_RUNNING: 2,
   TASK_KILLING: 3,
 }
-
-/** Clocks of hosts differ by less than this. */
-const CLOCKS_MS = 3_000
 
 interface Custody {
   readonly task: string
@@ -81,6 +82,8 @@ export class Checker implements FrameworkObserver, MachineObserver {
   readonly #seen = new Map<string, SimFramework>()
   #asked: Asked[] = []
   #tokens = new Set<string>()
+  /** Deadlines are made and judged by clocks within two ticks of each other, whatever the hosts' own clocks say. */
+  readonly #clocksMs: number
   first: Violation | undefined
   commits = 0
   updatesHeard = 0
@@ -92,6 +95,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
     this.#story = parts.story
     this.#weather = parts.weather
     this.#settings = parts.settings
+    this.#clocksMs = 2 * parts.settings.profile.tickMs + 3_000
   }
 
   /** The first violation is kept; what follows from it is of no interest. */
@@ -324,7 +328,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
     const own = this.#seen.get(frameworkId)
     const awayFor = this.#time.now() - (own?.lastConnectedAt ?? 0)
     const timeoutMs = (framework.info.failover_timeout ?? 0) * 1000
-    if (own !== undefined && awayFor < timeoutMs - 2_000)
+    if (own !== undefined && awayFor < timeoutMs - this.#clocksMs)
       this.violated(
         'S17',
         `${frameworkId} is removed ${Math.round(awayFor / 1000)} s after it was heard, timeout ${timeoutMs / 1000} s`,
@@ -432,10 +436,9 @@ export class Checker implements FrameworkObserver, MachineObserver {
       const seconds = Math.round((until - this.#time.now()) / 1000)
       this.#story.tell(
         `${frameworkId} refuses ${amounts(resources)} of ${ledger.agentId} for ${seconds} s`,
-        ledger.agentId,
-        frameworkId,
+        `${ledger.agentId} ${frameworkId}`,
       )
-      this.#refused.push({ agentId: ledger.agentId, frameworkId, resources, until: until - CLOCKS_MS })
+      this.#refused.push({ agentId: ledger.agentId, frameworkId, resources, until: until - this.#clocksMs })
     }
   }
 
@@ -448,8 +451,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
         this.violated(
           'S13',
           `${agentId} is offered to ${frameworkId} again within its refusal`,
-          agentId,
-          frameworkId,
+          `${agentId} ${frameworkId}`,
           offerId,
         )
     }
@@ -469,6 +471,29 @@ export class Checker implements FrameworkObserver, MachineObserver {
     const count = (this.#starts.get(task) ?? 0) + 1
     this.#starts.set(task, count)
     if (count > 1) this.violated('S3', `${task} is started ${count} times, now on ${machine.name}`, task)
+  }
+
+  called(_machine: Machine, _call: AgentCall): void {}
+
+  registered(agentId: string): void {
+    this.#lastBeat.set(agentId, this.#time.now())
+  }
+
+  refused(machine: Machine, call: AgentCall, { status, body }: HttpAnswer): void {
+    this.violated(
+      'S20',
+      `${call.type} of ${machine.name} is answered with ${status}: ${String(body)}`,
+      machine.name,
+    )
+  }
+
+  orphaned(_machine: Machine, _task: string): void {}
+
+  marksGone(_agentId: string): void {}
+
+  /** S22: what frameworks gave us in confidence stands in no log. */
+  logged(text: string): void {
+    if (text.includes(SECRET)) this.violated('S22', `a secret stands in a log: ${text.slice(0, 60)}`)
   }
 
   beat(agentId: string): void {

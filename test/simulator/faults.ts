@@ -1,6 +1,7 @@
 // What strikes a simulated cluster now and then: deaths, partitions, outages, people; one table, chosen from by chance.
 import type { SimFramework } from './framework.ts'
 import type { Machine } from './machine.ts'
+import type { Operator } from './operator.ts'
 import type { Plane } from './plane.ts'
 import type { Story } from './story.ts'
 import type { Chance, VirtualTime } from './virtual-time.ts'
@@ -14,8 +15,12 @@ export interface World {
   readonly plane: Plane
   readonly machines: readonly Machine[]
   readonly frameworks: readonly SimFramework[]
+  readonly operator: Operator
   readonly timeoutMs: number
   start(machine: Machine): Promise<void>
+  /** Said before the call is made: it may take effect without an answer. */
+  marksGone(agentId: string): void
+  tearsDown(frameworkId: string): void
 }
 
 /** How often each of them comes beside the others. */
@@ -33,6 +38,9 @@ export const USUAL = {
   redeploy: 2,
   storeAway: 1,
   queuesAway: 1,
+  markGone: 1,
+  deactivate: 1,
+  operatorTeardown: 0.3,
 }
 
 export type FaultName = keyof typeof USUAL
@@ -50,7 +58,7 @@ export function chosen(mix: FaultMix, chance: Chance): FaultName | undefined {
 }
 
 export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> {
-  const { time, chance, story, weather, plane, machines, frameworks } = world
+  const { time, chance, story, weather, plane, machines, frameworks, operator, timeoutMs } = world
   const machine = () => chance.of(machines)
   const framework = () => chance.of(frameworks)
   const outage = (what: 'store' | 'queues') => {
@@ -78,11 +86,11 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
     },
     partition() {
       const one = machine()
-      if (one !== undefined) cutOff(one, chance.between(5_000, 240_000))
+      if (one !== undefined) cutOff(one, chance.between(0.1, 3.2) * timeoutMs)
     },
     /** Most of the machines at once, for longer than the timeout: nobody should believe it at once (S15). */
     massPartition() {
-      const ms = chance.between(0.7, 3) * world.timeoutMs
+      const ms = chance.between(0.7, 3) * timeoutMs
       for (const one of machines) if (chance.happens(0.7)) cutOff(one, ms)
     },
     killFramework() {
@@ -116,6 +124,40 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
     },
     storeAway: () => outage('store'),
     queuesAway: () => outage('queues'),
+    /** Often one that is cut off just now; repaired, its machine comes back as a new agent. */
+    markGone() {
+      const one = chance.of(machines.filter((each) => each.isCutOff())) ?? machine()
+      const { agentId } = one ?? {}
+      if (one === undefined || agentId === undefined) return
+      world.marksGone(agentId)
+      const call = { type: 'MARK_AGENT_GONE', mark_agent_gone: { agent_id: { value: agentId } } } as const
+      void operator.call(call, one.name, agentId)
+      time.after(chance.between(60_000, 300_000), () => {
+        if (one.agentId !== undefined && one.agentId !== agentId) return
+        story.tell(`FAULT ${one.name} is repaired and comes back empty`, one.name, agentId)
+        one.renew()
+        void world.start(one)
+      })
+    },
+    deactivate() {
+      const one = machine()
+      const { agentId } = one ?? {}
+      if (one === undefined || agentId === undefined) return
+      const agent = { agent_id: { value: agentId } }
+      const call = { type: 'DEACTIVATE_AGENT', deactivate_agent: agent } as const
+      void operator.call(call, one.name, agentId)
+      time.after(chance.between(20_000, 200_000), () => {
+        void operator.call({ type: 'REACTIVATE_AGENT', reactivate_agent: agent }, one.name, agentId)
+      })
+    },
+    operatorTeardown() {
+      const one = framework()
+      const { frameworkId } = one ?? {}
+      if (one === undefined || frameworkId === undefined) return
+      world.tearsDown(frameworkId)
+      const call = { type: 'TEARDOWN', teardown: { framework_id: { value: frameworkId } } } as const
+      void operator.call(call, one.name, frameworkId)
+    },
   }
 }
 

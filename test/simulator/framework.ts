@@ -6,13 +6,13 @@ import type {
   Offer,
   SchedulerCall,
   SchedulerEvent,
-  TaskInfo,
   TaskState,
   TaskStatus,
 } from '../../protocol/messages.ts'
 import { RecordDecoder } from '../../protocol/recordio.ts'
 import { type Network, post } from './network.ts'
 import type { Story } from './story.ts'
+import { fitsBurst, operationsFor, tasksOf } from './workloads.ts'
 
 const TYPE = 'application/json' as const
 const SILENT_MS = 75_000
@@ -70,6 +70,8 @@ export interface FrameworkOptions {
   readonly lastEnd: number
   /** Nothing new is begun after this. */
   readonly stillFrom: number
+  /** ACCEPTs larger than one transaction that it makes in its life. */
+  readonly bursts?: number | undefined
 }
 
 export class SimFramework {
@@ -88,8 +90,12 @@ export class SimFramework {
 
   #unanswered: { readonly session: Session; readonly offer: Offer }[] = []
 
+  #bursts: number
+  #isSuppressed = false
+
   constructor(options: FrameworkOptions) {
     this.options = options
+    this.#bursts = options.bursts ?? 0
   }
 
   /** It answers again, also the offers it sat on. */
@@ -321,8 +327,12 @@ export class SimFramework {
     const { session } = this
     if (session === undefined || this.isDown || this.isSilent) return
     const { chance } = this.options.network
+    this.#changeWishes(session)
+    const isInDoubt = this.live().some(
+      ({ state, askableFrom }) => state === 'wanted' && askableFrom < this.#now(),
+    )
+    if (isInDoubt || chance.happens(0.3)) this.#reconcile(session)
     if (this.#now() > this.options.lastEnd) return
-    if (chance.happens(0.3)) this.#reconcile(session)
     if (chance.happens(0.4)) {
       const task = chance.of(this.live().filter(({ state }) => state !== 'wanted'))
       if (task !== undefined) {
@@ -338,6 +348,22 @@ export class SimFramework {
           if (status === 202) task.killedAt = this.#now()
         })
       }
+    }
+  }
+
+  /** Offers are wanted again as soon as tasks are missing. */
+  #changeWishes(session: Session): void {
+    const { chance } = this.options.network
+    const isFull = this.live().length >= this.options.wanted
+    if (this.#isSuppressed && !isFull) {
+      void this.call(session, { type: 'REVIVE' }).then((status) => {
+        if (status === 202) this.#isSuppressed = false
+      })
+    } else if (isFull && !this.#isSuppressed && chance.happens(0.3)) {
+      this.#isSuppressed = true
+      void this.call(session, { type: 'SUPPRESS' })
+    } else if (!isFull && chance.happens(0.5)) {
+      void this.call(session, { type: 'REVIVE' })
     }
   }
 
@@ -372,35 +398,29 @@ export class SimFramework {
     )
     const offers = [offer.id]
     if (room <= 0) {
-      const seconds = chance.of([5, 30, 60]) ?? 5
+      const seconds = chance.of([5, 60, 300]) ?? 5
       void this.call(session, {
         type: 'DECLINE',
         decline: { offer_ids: offers, filters: { refuse_seconds: seconds } },
       })
       return
     }
-    const tasks: TaskInfo[] = Array.from({ length: room }, () => {
-      const taskId = `t${this.#generation}-${++this.#taskNumber}`
-      this.tasks.set(taskId, {
-        taskId,
+    const isBurst =
+      missing > 0 && this.#bursts > 0 && fitsBurst(scalar('cpus'), scalar('mem')) && chance.happens(0.5)
+    if (isBurst) this.#bursts -= 1
+    const operations = operationsFor({
+      ...{ frameworkId: session.frameworkId, role, offer, room, cpusPerTask, chance, isBurst },
+      name: () => `t${this.#generation}-${++this.#taskNumber}`,
+    })
+    const tasks = tasksOf(operations)
+    for (const { task_id } of tasks)
+      this.tasks.set(task_id.value, {
+        taskId: task_id.value,
         agentId: offer.agent_id.value,
         state: 'wanted',
         isOver: false,
         askableFrom: this.#now() + 180_000,
       })
-      const seconds = (chance.happens(0.3) ? chance.between(1, 60) : chance.between(60, 3_000)).toFixed(1)
-      const allocation_info = { role }
-      return {
-        name: taskId,
-        task_id: { value: taskId },
-        agent_id: offer.agent_id,
-        command: { value: `sleep ${seconds}; exit ${chance.happens(0.1) ? 1 : 0}` },
-        resources: [
-          { name: 'cpus', type: 'SCALAR', scalar: { value: cpusPerTask }, allocation_info },
-          { name: 'mem', type: 'SCALAR', scalar: { value: 64 }, allocation_info },
-        ],
-      }
-    })
     const ids = tasks.map(({ task_id }) => task_id.value)
     story.tell(
       `${this.name} accepts ${offer.id.value} of ${offer.agent_id.value} for ${ids.join(' ')}`,
@@ -411,7 +431,7 @@ export class SimFramework {
     )
     const accept = {
       offer_ids: offers,
-      operations: [{ type: 'LAUNCH' as const, launch: { task_infos: tasks } }],
+      operations,
       filters: { refuse_seconds: 1 },
     }
     void this.call(session, { type: 'ACCEPT', accept }).then((status) => {

@@ -1,22 +1,27 @@
 // A machine with an agent on it: containers in virtual time that outlive the agent process, and the real agent on top.
 import { type Acting, startActing } from '../../agent/acting.ts'
+import type { Remembered } from '../../agent/checkpoint.ts'
 import { type ContainerOrder, type Containers, LaunchRefused } from '../../agent/containers.ts'
 import type { ControlPlane } from '../../agent/control-plane.ts'
 import { readJson, writeJson } from '../../agent/exact-json.ts'
+import { executorApi } from '../../agent/executor/calls.ts'
 import { ExecutorStreams } from '../../agent/executor/streams.ts'
 import { type Link, startLink } from '../../agent/link.ts'
 import { newPerformer } from '../../agent/performer.ts'
 import { recall } from '../../agent/recall.ts'
 import { type AgentState, emptyState } from '../../agent/state.ts'
 import type { Action, ContainerEnd, FoundContainer } from '../../agent/turn.ts'
+import type { HttpAnswer } from '../../functions/http/types.ts'
 import type { MessageSource, Received } from '../../functions/ports/message-source.ts'
 import type { AgentAnswer, AgentCall, Nudge } from '../../protocol/agent-messages.ts'
 import type { AgentInfo } from '../../protocol/messages.ts'
 import { Disk } from './disk.ts'
+import { SimExecutor } from './executors.ts'
 import { type Network, NoAnswer, post } from './network.ts'
 import { type PortFaults, queuesFor } from './ports.ts'
 import { SimProcess } from './process.ts'
 import type { Story } from './story.ts'
+import { EXECUTOR_COMMAND, readEnd } from './workloads.ts'
 
 export interface MachineOptions extends PortFaults {
   readonly name: string
@@ -33,18 +38,29 @@ export interface MachineOptions extends PortFaults {
 export interface MachineObserver {
   started(machine: Machine, task: string): void
   beat(agentId: string): void
+  /** A call of an agent, as it leaves it. */
+  called(machine: Machine, call: AgentCall): void
+  registered(agentId: string): void
+  /** A call of a sound agent was said to be wrong. */
+  refused(machine: Machine, call: AgentCall, answer: HttpAnswer): void
+  /** A container that a starting agent does not know is destroyed. */
+  orphaned(machine: Machine, task: string): void
 }
 
 /** Planted bugs of an agent. */
 export interface AgentMutation {
   nudge?(nudge: Nudge, state: AgentState): Nudge
   answer?(call: AgentCall, answer: unknown): unknown
+  /** What a starting agent reads from its disk. */
+  remembered?(remembered: Remembered): Remembered
 }
 
 interface Container {
   readonly id: string
-  /** `framework/task`. */
+  /** `framework/task`, of an executor `framework/executor`. */
   readonly task: string
+  /** The executor that runs in it. */
+  executor: SimExecutor | undefined
   end: ContainerEnd | undefined
   readonly ignoresTerm: boolean
   kill: (end: ContainerEnd) => void
@@ -62,6 +78,7 @@ export class Machine {
   #process: SimProcess | undefined
   #acting: Acting | undefined
   #link: Link | undefined
+  #api: ReturnType<typeof executorApi> | undefined
   #partitionedUntil = 0
   #bootNumber = 0
   /** It was told to go, and stays away. */
@@ -86,7 +103,9 @@ export class Machine {
 
   /** `framework/task` of every container that runs. */
   running(): string[] {
-    return [...this.#containers.values()].filter(({ end }) => end === undefined).map(({ task }) => task)
+    return [...this.#containers.values()]
+      .filter(({ end }) => end === undefined)
+      .flatMap(({ task, executor }) => executor?.running() ?? [task])
   }
 
   partition(ms: number): void {
@@ -102,13 +121,31 @@ export class Machine {
     this.#process?.die()
     this.#link?.stop()
     this.#acting = undefined
+    this.#api = undefined
+    for (const { executor } of this.#containers.values()) executor?.lost()
   }
 
   /** Power off: nothing runs any more; the disk stays. */
   powerOff(): void {
     this.killProcess()
-    this.#containers = new Map()
+    this.#emptied()
     this.#bootNumber += 1
+  }
+
+  /** Repaired, with an empty disk: it comes back as a new agent (F15). */
+  renew(): void {
+    this.powerOff()
+    this.disk.forgetAll()
+    this.isOver = false
+  }
+
+  #emptied(): void {
+    for (const { executor } of this.#containers.values()) executor?.die()
+    this.#containers = new Map()
+  }
+
+  isCutOff(): boolean {
+    return this.#isCut()
   }
 
   #now(): number {
@@ -129,7 +166,9 @@ export class Machine {
     const state = emptyState()
     const rebooted = this.#booted !== boot
     this.#booted = boot
-    const remembered = this.disk.read()
+    const { mutation } = this.#options
+    const read = this.disk.read()
+    const remembered = mutation?.remembered?.(read) ?? read
     if (!recall(state, remembered, { hostInfo: info, reconfiguration: 'equal', rebooted }))
       this.disk.forgetAll()
     this.disk.info = info
@@ -140,12 +179,13 @@ export class Machine {
       error: (text: string) => story.tell(`${this.name}: ${text}`, this.name),
     }
     const containers = this.#containersFor(process)
+    const streams = new ExecutorStreams()
     const performer = newPerformer(
       {
         clock: process,
         log,
         containers,
-        streams: new ExecutorStreams(),
+        streams,
         ip: '10.0.0.1',
         port: () => 5051,
         executorEnvironment: {},
@@ -171,7 +211,8 @@ export class Machine {
       ids: { newUuid: () => chance.bytes(16), newContainerId: () => chance.uuid() },
     })
     this.#acting = acting
-    const known = [...state.tasks.values()].map(({ containerId }) => containerId)
+    this.#api = executorApi(acting, streams)
+    const known = [...state.tasks.values(), ...state.executors.values()].map(({ containerId }) => containerId)
     const found = await containers.recover(known)
     if (process.isDead) return
     await acting.submit({ input: 'recovered', containers: found, rebooted })
@@ -184,7 +225,10 @@ export class Machine {
       random: chance.next,
       bootNonce: chance.uuid(),
       about: { agentInfo: info, address: { ip: '10.0.0.1', port: 5051 } },
-      onRegistered: (agentId) => story.tell(`${this.name} is registered as ${agentId}`, this.name, agentId),
+      onRegistered: (agentId) => {
+        this.#options.observer.registered(agentId)
+        story.tell(`${this.name} is registered as ${agentId}`, this.name, agentId)
+      },
       onShutdown: (why) => this.#endProcess(why),
     })
   }
@@ -194,7 +238,7 @@ export class Machine {
     this.#options.story.tell(`${this.name} is told to go: ${why}`, this.name, this.agentId)
     this.isOver = true
     this.killProcess()
-    this.#containers = new Map()
+    this.#emptied()
   }
 
   #act(
@@ -225,8 +269,12 @@ export class Machine {
       case 'end-process':
         this.#endProcess(action.why)
         return
+      case 'launch-executor': {
+        const executor = state?.executors.get(action.executor)
+        if (executor !== undefined) performer.launchExecutor(executor)
+        return
+      }
       case 'log':
-      case 'launch-executor':
       case 'probe':
         return
       default:
@@ -246,10 +294,12 @@ export class Machine {
     }
     return {
       call: async <C extends AgentCall>(call: C) => {
+        observer.called(this, call)
         const body = Buffer.from(writeJson(call))
         const answer = await process.ask(() =>
           post(network, '/api/v1/agent', { 'content-type': 'application/json' }, body, isCut),
         )
+        if (answer.status >= 400 && answer.status < 500) observer.refused(this, call, answer)
         if (answer.status !== 200 || typeof answer.body !== 'string')
           throw new Error(`${call.type} was answered with ${answer.status}`)
         const read = readJson(answer.body)
@@ -299,6 +349,7 @@ export class Machine {
         const container: Container = {
           id: order.containerId.value,
           task,
+          executor: undefined,
           end: undefined,
           ignoresTerm: chance.happens(0.1),
           kill: () => {},
@@ -307,14 +358,19 @@ export class Machine {
         container.kill = (how) => {
           if (container.end !== undefined) return
           container.end = how
+          container.executor?.die()
           story.tell(`${this.name}: container of ${task} ends (${how.kind} ${how.value})`, this.name, task)
           for (const resolve of container.waiting.splice(0)) resolve(how)
         }
         containers.set(container.id, container)
         story.tell(`${this.name} starts a container of ${task}`, this.name, task)
-        observer.started(this, task)
-        if (time.now() + end.afterMs < this.#options.lastEnd)
-          time.after(end.afterMs, () => container.kill({ kind: 'exit', value: end.code }))
+        if (order.command.value === EXECUTOR_COMMAND) {
+          container.executor = this.#executor(order, container)
+        } else {
+          observer.started(this, task)
+          if (time.now() + end.afterMs < this.#options.lastEnd)
+            time.after(end.afterMs, () => container.kill({ kind: 'exit', value: end.code }))
+        }
         return { pid: chance.whole(100, 30_000) }
       },
       wait: ({ value }) =>
@@ -343,8 +399,10 @@ export class Machine {
         const found = new Map<string, FoundContainer>()
         const wanted = new Set(known.map(({ value }) => value))
         for (const container of containers.values()) {
-          if (!wanted.has(container.id)) container.kill(KILL)
-          else if (container.end === undefined) found.set(container.id, { found: 'running', pid: 7 })
+          if (!wanted.has(container.id)) {
+            if (container.end === undefined) observer.orphaned(this, container.task)
+            container.kill(KILL)
+          } else if (container.end === undefined) found.set(container.id, { found: 'running', pid: 7 })
           else found.set(container.id, { found: 'ended', end: container.end })
         }
         return found
@@ -353,10 +411,19 @@ export class Machine {
       run: async () => ({ kind: 'exit', value: 0 }),
     }
   }
-}
 
-/** Commands of simulated tasks: `sleep <seconds>; exit <code>`. */
-function readEnd(command: string): { readonly afterMs: number; readonly code: number } {
-  const [, seconds = '1', code = '0'] = /sleep ([\d.]+); exit (\d+)/.exec(command) ?? []
-  return { afterMs: Number(seconds) * 1000, code: Number(code) }
+  #executor({ frameworkId, executorId }: ContainerOrder, container: Container): SimExecutor {
+    const { network, observer, lastEnd } = this.#options
+    const { time, chance } = network
+    return new SimExecutor({
+      ...{ frameworkId, executorId, time, chance, lastEnd },
+      api: () => {
+        const api = this.#api
+        // Other paths are not asked for here.
+        return this.isUp && api !== undefined ? async (request) => await api(request) : undefined
+      },
+      started: (taskId) => observer.started(this, `${frameworkId}/${taskId}`),
+      exit: (value) => container.kill({ kind: 'exit', value }),
+    })
+  }
 }

@@ -38,7 +38,11 @@ export function post(
     if (!isStream && chance.happens(weather.rates.netRepeated)) {
       time.after(chance.between(1, 5_000), () => void deliver(() => {}).catch(() => {}))
     }
-    void deliver(resolve).catch(() => {})
+    // Nobody waits for the answer to a copy: only the first one's ends the waiting.
+    void deliver((answer) => {
+      cancel()
+      resolve(answer)
+    }).catch(() => {})
 
     async function deliver(take: typeof resolve): Promise<void> {
       await new Promise<void>((go) => time.after(chance.between(1, 20), go))
@@ -51,7 +55,6 @@ export function post(
       forget()
       if (process.isDead || isCut() || chance.happens(weather.rates.netAnswerLost)) return
       time.after(chance.between(1, 20), () => {
-        cancel()
         take({ ...answered, onBreak: (action) => process.onDeath(action) })
       })
     }

@@ -26,7 +26,7 @@ if (values.help) {
 }
 const profile = profileOf(values.profile)
 const common = { hours: number('hours'), agents: number('agents'), profile }
-process.exit(values.mutants ? await findMutants({ ...common, only: values.only }) : await seeds())
+process.exit(values.mutants ? await findMutants({ only: values.only }) : await seeds())
 
 async function seeds(): Promise<number> {
   let failed = 0

@@ -2,11 +2,13 @@
 import { memoryQueues } from '../../functions/ports/queues-memory.ts'
 import { localSettings, type ProfileName, type Settings } from '../../master/settings.ts'
 import { memoryStore } from '../../store/memory.ts'
+import { UNBILLED_UNIT_BYTES } from '../../store/packing.ts'
 import { Checker } from './checker.ts'
 import { chosen, type FaultMix, faultsOf, USUAL } from './faults.ts'
 import { SimFramework } from './framework.ts'
 import { type AgentMutation, Machine } from './machine.ts'
 import type { Network } from './network.ts'
+import { Operator } from './operator.ts'
 import { type Mutation, Plane } from './plane.ts'
 import { Story, Violation } from './story.ts'
 import { Chance, VirtualTime } from './virtual-time.ts'
@@ -26,6 +28,8 @@ export interface SimulationOptions {
   /** Of small faults, before the seed scales them. */
   readonly rates?: Partial<Rates> | undefined
   readonly settings?: Partial<Settings> | undefined
+  /** ACCEPTs larger than one transaction; absent: one in a run of ten. */
+  readonly bursts?: number | undefined
 }
 
 export interface SimulationOutcome {
@@ -69,11 +73,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     chance,
     weather,
     story,
-    store: checker.observed(memoryStore({ clock: time })),
+    store: checker.observed(memoryStore({ clock: time, unitBytes: UNBILLED_UNIT_BYTES, remembers: true })),
     queues,
     settings,
     fronts: chance.whole(2, 4),
     mutation: options.mutation,
+    onLog: (text) => checker.logged(text),
     onError: errors,
   })
   await time.run(START + 1_000, () => true)
@@ -86,6 +91,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       resources: [
         { name: 'cpus', type: 'SCALAR' as const, scalar: { value: 4 } },
         { name: 'mem', type: 'SCALAR' as const, scalar: { value: 4096 } },
+        { name: 'disk', type: 'SCALAR' as const, scalar: { value: 10_240 } },
         { name: 'ports', type: 'RANGES' as const, ranges: { range: [{ begin: 31000, end: 31999 }] } },
       ],
     }
@@ -121,6 +127,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       cpusPerTask: 0.5 + 0.5 * (index % 2),
       lastEnd,
       stillFrom,
+      bursts: index === 0 ? (options.bursts ?? (chance.happens(0.1) ? 1 : 0)) : 0,
     }
     return new SimFramework({ ...parts, name: `framework${index}` })
   })
@@ -132,7 +139,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   }
   weather.scale({ ...ROUGH, ...options.rates }, chance.between(0.2, 1.5))
   const { timeoutMs } = settings.profile
-  const faults = faultsOf({ time, chance, story, weather, plane, machines, frameworks, timeoutMs, start })
+  const faults = faultsOf({
+    ...{ time, chance, story, weather, plane, machines, frameworks, timeoutMs, start },
+    operator: new Operator(network, story),
+    marksGone: (agentId) => checker.marksGone(agentId),
+    tearsDown: (frameworkId) => checker.torndown(frameworkId),
+  })
   const strike = () => {
     if (time.now() > quietFrom) return
     const name = chosen(options.faults ?? USUAL, chance)
@@ -147,6 +159,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     weather.clear()
     for (const machine of machines) {
       machine.heal()
+      if (machine.isOver) machine.renew()
       void start(machine)
     }
     for (const framework of frameworks) {
