@@ -157,6 +157,8 @@ async function look(reading: Reading): Promise<Outcome> {
   const losses = await listLosses(env, lossHead, reading.lossesTold)
   const made = plan(reading.state, { mail, losses, called, now, skewMs: 2 * env.settings.profile.tickMs })
   for (const say of made.say) {
+    // Pages come last, and each writes: should that fail, what was said before is not said again (S2).
+    if (say.say === 'page') reading.state = made.next
     if (!(await said(reading, say, framework))) return { end: 'closed' }
   }
   reading.state = made.next
@@ -287,6 +289,8 @@ interface Bell {
   takeDown(): void
 }
 
+const TAKEN_DOWN = 'taken down'
+
 function hung({ env, session }: Reading): Bell {
   const stop = new AbortController()
   let isDown = false
@@ -298,7 +302,8 @@ function hung({ env, session }: Reading): Bell {
     })
   const takeDown = () => {
     isDown = true
-    stop.abort()
+    // With a reason of ours: an error with its stack would be made for each look.
+    stop.abort(TAKEN_DOWN)
     session.closed.removeEventListener('abort', takeDown)
   }
   session.closed.addEventListener('abort', takeDown)

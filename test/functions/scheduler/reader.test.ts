@@ -4,7 +4,14 @@ import { finishOpenWork } from '../../../functions/scheduler/disconnect.ts'
 import { frameworkBell } from '../../../functions/tell.ts'
 import { acceptIdOf } from '../../../master/calls/accept-offers.ts'
 import type { Change } from '../../../master/decision.ts'
-import { noticeMail, offerMail, updateMail, withdrawnMail, wordMail } from '../../../master/mail.ts'
+import {
+  noticeMail,
+  offerMail,
+  reconcileAllMail,
+  updateMail,
+  withdrawnMail,
+  wordMail,
+} from '../../../master/mail.ts'
 import type { Framework, Mail } from '../../../master/model.ts'
 import type {
   Offer,
@@ -291,6 +298,17 @@ describe('faults', () => {
     await world.clock.advance(3_000)
     await stream.next('OFFERS')
     expect((await framework(stream)).state).toBe('connected')
+  })
+
+  test('S2 an offer is said once also when the page of a reconciliation behind it cannot be written', async () => {
+    const stream = await connected()
+    const own = await framework(stream)
+    world.failCommit(2, 'before')
+    await commit(stream, [offerMail(own, offer('o1'), context()), reconcileAllMail(own, context())])
+    await expect.poll(() => world.commits()).toBeGreaterThanOrEqual(2)
+    await world.clock.advance(5_000)
+    await expect.poll(() => mailOf(stream)).toEqual([])
+    expect(types(stream).filter((type) => type === 'OFFERS')).toHaveLength(1)
   })
 
   test('while the table is away calls are 503 with Retry-After', async () => {
