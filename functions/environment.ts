@@ -34,6 +34,8 @@ export interface Log {
   info(event: string, fields?: Readonly<Record<string, unknown>>): void
   warn(event: string, fields?: Readonly<Record<string, unknown>>): void
   error(event: string, fields?: Readonly<Record<string, unknown>>): void
+  /** How often this process said each event; absent where nobody counts. */
+  counts?(): Readonly<Record<string, number>>
 }
 
 /**

@@ -17,6 +17,7 @@ import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import type { ChangeFeed } from './feed.ts'
 import { loadView } from './view.ts'
+import { watch } from './watch.ts'
 
 export type Metrics = Readonly<Record<string, number>>
 
@@ -48,6 +49,7 @@ export async function metrics({ env, feed, bornAt }: Asking): Promise<Metrics> {
     ...ofFrameworks(view),
     ...ofTasks('master/tasks_', view.frameworks.concat(view.completedFrameworks), () => true),
     ...ofAllocator(view, allocation, env.cluster.timeline),
+    ...(await watch(env, view)),
     ...ofSystem(),
   }
 }

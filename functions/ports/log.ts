@@ -1,4 +1,4 @@
-// One JSON line per thing that happened, written by pino.
+// One JSON line per thing that happened, written by pino, and counted by its event.
 import { pino, stdTimeFunctions } from 'pino'
 import type { Log } from '../environment.ts'
 
@@ -19,9 +19,18 @@ export function jsonLog(
     },
     options.destination ?? process.stderr,
   )
+  // Events are the fixed texts of log calls, so there are few of them.
+  const counts = new Map<string, number>()
+  const at =
+    (level: 'info' | 'warn' | 'error'): Log['info'] =>
+    (event, fields) => {
+      counts.set(event, (counts.get(event) ?? 0) + 1)
+      logger[level](fields ?? {}, event)
+    }
   return {
-    info: (event, fields) => logger.info(fields ?? {}, event),
-    warn: (event, fields) => logger.warn(fields ?? {}, event),
-    error: (event, fields) => logger.error(fields ?? {}, event),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    counts: () => Object.fromEntries(counts),
   }
 }
