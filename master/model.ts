@@ -140,6 +140,8 @@ export type OpenWork =
       readonly why: 'unreachable' | 'removed' | 'gone'
       readonly at: number /** FAILURE was said with an earlier loss. */
       readonly quiet?: boolean | undefined
+      /** What is known of the reason, for the tasks' last word; absent: what `why` always means. */
+      readonly says?: string | undefined
     }
   | {
       readonly kind: 'return'

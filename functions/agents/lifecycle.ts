@@ -29,14 +29,15 @@ export async function lose(
   agentId: string,
   why: LossReason,
   judge: (ledger: Ledger, beats: Beats | undefined) => boolean = () => true,
-  options: { readonly beatsMustStay?: boolean } = {},
+  options: { readonly beatsMustStay?: boolean; readonly says?: string } = {},
 ): Promise<'lost' | 'void'> {
   const context = await contextOf(env)
   return await transact(env, {
     name: `agent ${why}`,
     load: () => loadAgent(env, agentId),
-    decide: ({ beats, ...loaded }): Decision<'lost' | 'void'> => {
-      if (loaded.ledger === undefined || !judge(loaded.ledger, beats)) return nothing('void')
+    decide: ({ beats, ...found }): Decision<'lost' | 'void'> => {
+      if (found.ledger === undefined || !judge(found.ledger, beats)) return nothing('void')
+      const loaded = { ...found, says: options.says }
       return loseAgent(options.beatsMustStay ? { ...loaded, judged: beats } : loaded, why, context)
     },
   })

@@ -1,6 +1,7 @@
 // One tick: cluster time goes on, canaries are sent, and whatever is due is done. Safe to run twice, late or at once.
 import type { Tick } from '../../master/model.ts'
 import { finishDrains } from '../agents/drain.ts'
+import { finishHooks } from '../agents/hooks.ts'
 import type { Environment } from '../environment.ts'
 import { lookAfterFrameworks } from './frameworks.ts'
 import { expireOffers, finishOpenWorkOfAgents, forgetLost, stopUnansweredLaunches } from './leftovers.ts'
@@ -34,6 +35,7 @@ async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<
   await pass(env, 'expired offers', () => expireOffers(env, tick, sight))
   await pass(env, 'open work', () => finishOpenWorkOfAgents(env, tick, sight))
   await pass(env, 'drains', () => finishDrains(env, sight.ledgers))
+  await pass(env, 'termination hooks', () => finishHooks(env, sight.ledgers))
   await pass(env, 'forgotten agents', () => forgetLost(env, tick, sight))
   await pass(env, 'unanswered launches', () => stopUnansweredLaunches(env, tick, sight))
 }

@@ -6,6 +6,7 @@ import { lose } from '../agents/lifecycle.ts'
 import { finishLosses } from '../agents/open-work.ts'
 import type { Environment } from '../environment.ts'
 import { tell } from '../tell.ts'
+import { lookAtMachines } from './second-look.ts'
 import type { Sight } from './sight.ts'
 import { putTick } from './tick.ts'
 
@@ -22,12 +23,15 @@ export async function expireSilent(
     ledger,
     verdict: verdictOf(sight.beatsOf(ledger), ledger, profile.timeoutMs),
   }))
-  await askSuspects(
-    env,
-    verdicts.filter(({ verdict }) => verdict === 'suspect').map(({ ledger }) => ledger),
+  const suspects = verdicts.filter(({ verdict }) => verdict === 'suspect').map(({ ledger }) => ledger)
+  const overdue = verdicts.filter(({ verdict }) => verdict === 'silent').map(({ ledger }) => ledger)
+  await askSuspects(env, suspects)
+  // Whom EC2 proves dead is no part of what the guard doubts (R8).
+  const proven = await lookAtMachines(env, tick, sight.ledgers, [...overdue, ...suspects])
+  const silent = overdue.filter(({ agentId }) => !proven.has(agentId))
+  const reachable = sight.entries.filter(
+    ({ agentId, life }) => (life === 'active' || life === 'returning') && !proven.has(agentId),
   )
-  const silent = verdicts.filter(({ verdict }) => verdict === 'silent').map(({ ledger }) => ledger)
-  const reachable = sight.entries.filter(({ life }) => life === 'active' || life === 'returning')
   const zones = new Map(reachable.map((entry) => [entry.agentId, zoneOf(entry)]))
   const guarded = guard(
     silent.map(({ agentId }) => candidate(agentId, zones)),
@@ -43,8 +47,8 @@ export async function expireSilent(
   const isChanged =
     guarded.next.guardSince !== tick.guardSince || guarded.next.removalTokens !== tick.removalTokens
   // Tokens are taken before anybody is given up: a worker that dies here has spent them.
-  if (isChanged && !(await putTick(env, { ...rest, ...guarded.next }))) return []
-  return await giveUp(env, guarded.remove)
+  if (isChanged && !(await putTick(env, { ...rest, ...guarded.next }))) return [...proven]
+  return [...proven, ...(await giveUp(env, guarded.remove))]
 }
 
 /** Marks them, each on the judged beats: one that is heard meanwhile stays (F23). Then their work is finished. */

@@ -38,6 +38,8 @@ export interface LossLoaded {
   readonly frameworks: ReadonlyMap<string, Framework>
   /** The beats the verdict was made from: a beat written meanwhile makes it void (F23). */
   readonly judged?: Beats | undefined
+  /** A sentence for the tasks' last word, where more is known than `why`. */
+  readonly says?: string | undefined
 }
 
 /**
@@ -45,7 +47,7 @@ export interface LossLoaded {
  * (any more); the life of the ledger says why.
  */
 export function loseAgent(
-  { ledger, entry, frameworks, judged }: LossLoaded,
+  { ledger, entry, frameworks, judged, says }: LossLoaded,
   why: LossReason,
   context: Context,
 ): Decision<'lost' | 'void'> {
@@ -70,6 +72,7 @@ export function loseAgent(
           why,
           at: context.now,
           ...(isSaid(ledger) ? { quiet: true } : {}),
+          ...(says === undefined ? {} : { says }),
         },
       },
       when: { name: 'unchanged' },
@@ -188,7 +191,7 @@ function wordOf(
   return {
     state: isOver ? task.mesos.state : exactState[work.why],
     reason,
-    message: messages[work.why],
+    message: work.says ?? messages[work.why],
     ...(work.why === 'unreachable' ? { unreachableSince: ledger.unreachableSince ?? work.at } : {}),
   }
 }

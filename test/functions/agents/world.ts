@@ -65,6 +65,7 @@ export interface AgentOptions {
   readonly nonce?: string
   readonly hostname?: string
   readonly zone?: string
+  readonly instanceId?: string
   readonly register?: boolean
 }
 
@@ -82,6 +83,7 @@ export async function world(
     readonly profile?: ProfileName
     readonly settings?: Partial<Settings>
     readonly store?: (store: Store) => Store
+    readonly ec2?: Environment['ec2']
     readonly queues?: (queues: MessageSource) => MessageSource
   } = {},
 ): Promise<World> {
@@ -112,6 +114,7 @@ export async function world(
     log: { info() {}, warn: log, error: log },
     bells: inProcessBells(clock),
     cluster: { id: 'test', timeline: 0 },
+    ec2: options.ec2,
   }
   const agents: PlayedAgent[] = []
   const self: World = {
@@ -274,6 +277,7 @@ function playedAgent(
         bootNonce: nonce,
         ...(agentId === undefined ? {} : { agentId }),
         agentInfo: { hostname, resources: TOTAL, ...domain },
+        ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
         address: { ip: '10.0.0.1', port: 5051 },
         version: '0.1.0',
         capabilities: [{ type: 'AGENT_DRAINING' }],
