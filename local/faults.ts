@@ -1,4 +1,5 @@
-// Faults for a cluster on this machine, asked for by `meseta dev`: a dead machine, a stopped agent, a cut-off agent.
+// Faults for a cluster on this machine, asked for by `meseta dev`: a dead machine, a stopped agent, a cut-off agent; and
+// queues that nobody reaches, asked for by tests.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { reduced } from '../functions/http/routes.ts'
 import { type HttpAnswer, type HttpRequest, json, text } from '../functions/http/types.ts'
@@ -10,11 +11,13 @@ interface FaultCall {
   readonly kill_machine?: { readonly index: number }
   readonly pause_agent?: { readonly index: number; readonly seconds?: number }
   readonly partition_agent?: { readonly index: number; readonly seconds?: number }
+  readonly cut_queues?: { readonly seconds?: number }
 }
 
 /** Answers the fault calls of `POST /api/v1/meseta`; every other request is passed on. */
 export function faultRoutes(
   agents: () => readonly LocalAgent[],
+  cutQueues: (ms: number) => void,
 ): (request: HttpRequest) => Promise<HttpAnswer | undefined> {
   return async (request) => {
     if (request.method !== 'POST' || reduced(request.path) !== '/api/v1/meseta') return undefined
@@ -28,6 +31,11 @@ export function faultRoutes(
       return onAgent(agents(), call.partition_agent.index, (agent) =>
         partition(agent, call.partition_agent?.seconds ?? 30),
       )
+    if (call?.cut_queues !== undefined) {
+      const { seconds = 30 } = call.cut_queues
+      cutQueues(seconds * 1_000)
+      return json(200, { said: `nobody reaches the queues for ${seconds} s` })
+    }
     return undefined
   }
 }

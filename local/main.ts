@@ -12,7 +12,7 @@ import { type LocalAgent, type LocalAgents, localAgents } from './agents.ts'
 import { startControlPlane } from './control-plane.ts'
 import { type DataFolder, openDataFolder, sentenceOf } from './data-folder.ts'
 import { startDynamoEmulator } from './emulators/dynamodb.ts'
-import { startSqsEmulator } from './emulators/sqs.ts'
+import { type SqsEmulator, startSqsEmulator } from './emulators/sqs.ts'
 import { Ending } from './ending.ts'
 import { faultRoutes } from './faults.ts'
 import { freePorts, isFree } from './free-port.ts'
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     region: 'us-east-1',
     prefix: 'meseta',
-    endpoint: sqs,
+    endpoint: sqs.endpoint,
   })
   await ending.step(Promise.all([createTable(calls, TABLE_NAME), queues.ensureFunctionQueues()]))
   emulated()
@@ -82,7 +82,7 @@ async function main(): Promise<void> {
     logFile,
     host: HOST,
     port,
-    intercept: faultRoutes(() => agents?.agents ?? []),
+    intercept: faultRoutes(() => agents?.agents ?? [], sqs.cutOff),
   })
   const { url } = await ending.step(starting, (controlPlane) => controlPlane.stop())
   answering()
@@ -173,7 +173,7 @@ async function dynamodb({ path, kept }: DataFolder): Promise<string> {
 }
 
 /** With a data folder the port is the same at each start: agents that outlived us go on polling it. */
-async function queuesEmulator({ path, kept }: DataFolder): Promise<string> {
+async function queuesEmulator({ path, kept }: DataFolder): Promise<SqsEmulator> {
   const port = kept ? await rememberedPort(join(path, 'sqs.port')) : 0
   if (port !== 0 && !(await isFree(port))) {
     throw new Error(
@@ -184,5 +184,5 @@ async function queuesEmulator({ path, kept }: DataFolder): Promise<string> {
     port,
     dataDir: kept ? join(path, 'sqs') : undefined,
   })
-  return (await ending.step(starting, (emulator) => emulator.stop())).endpoint
+  return await ending.step(starting, (emulator) => emulator.stop())
 }

@@ -1,6 +1,7 @@
 // The chapter: what breaks, what others do about it, what we do, and whether it held.
+import { releaseOf } from '../test/live/release.ts'
 import { until } from '../test/live/until.ts'
-import { releaseOf, TASKS, type World } from './world.ts'
+import { TASKS, type World } from './world.ts'
 
 export interface Scene {
   readonly title: string

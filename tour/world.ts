@@ -1,12 +1,11 @@
 // What the tour plays with: a real cluster, three machines, a scheduler that keeps six tasks running.
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LiveCluster, startLiveCluster } from '../test/live/cluster.ts'
 import { KeeperHandle } from '../test/live/keeper-handle.ts'
 import { Machine } from '../test/live/machines.ts'
 import { identitiesOf, machineOf, type RealProcess, tasksOf } from '../test/live/really-running.ts'
 import { until } from '../test/live/until.ts'
-import { ROOT } from '../test/vitest.ts'
 
 export const MACHINES = 3
 export const TASKS = 6
@@ -135,15 +134,4 @@ function startScheduler({ url, dataDir }: LiveCluster): KeeperHandle {
     tasks: TASKS,
     kinds: { mark: dataDir, traces: join(dataDir, 'traces'), kinds: 'simple' },
   })
-}
-
-/** The agent's sources once more, as another release: gives their folder. */
-export function releaseOf(version: string, folder: string): string {
-  const root = join(folder, `release-${version}`)
-  for (const part of ['agent', 'protocol', 'bin', 'package.json'])
-    cpSync(join(ROOT, part), join(root, part), { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'))
-  const file = join(root, 'protocol', 'version.ts')
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/(MESETA_VERSION = )'[^']*'/, `$1'${version}'`))
-  return root
 }

@@ -6,6 +6,8 @@ import { mkdirSync } from 'node:fs'
 
 export interface SqsEmulator {
   readonly endpoint: string
+  /** For so many ms every request breaks off, those under way too; then all is as before. */
+  cutOff(ms: number): void
   stop(): Promise<void>
 }
 
@@ -22,9 +24,19 @@ export async function startSqsEmulator(options: {
     ...(stores === undefined ? {} : { stores: stores.stores }),
   })
   if (stores !== undefined) app.addHook('preClose', async () => stores.close())
+  let cutUntil = 0
+  app.addHook('onRequest', async (request, reply) => {
+    if (Date.now() >= cutUntil) return
+    reply.hijack()
+    request.raw.destroy()
+  })
   const address = await app.listen({ port: options.port, host: '127.0.0.1' })
   return {
     endpoint: address,
+    cutOff(ms) {
+      cutUntil = Date.now() + ms
+      app.server.closeAllConnections()
+    },
     async stop() {
       // Long polls are open requests; they are ended, not waited for.
       app.server.closeAllConnections()

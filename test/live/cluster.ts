@@ -15,11 +15,13 @@ export interface LiveCluster {
   readonly lines: readonly string[]
   /** kill -9 of the control plane; agents and the table's emulator go on. */
   killControlPlane(): Promise<void>
-  /** Starts the control plane again over the same data; resolves at `ready`. */
-  startAgain(): Promise<void>
+  /** Starts the control plane again over the same data; resolves at `ready`. `root`: where the sources are. */
+  startAgain(root?: string): Promise<void>
   /** Pid of the control plane; undefined when it does not run. */
   readonly pid: () => number | undefined
   stop(): Promise<void>
+  /** Everything of it is killed at once; its folder stays. */
+  stopAtOnce(): Promise<void>
   /** Everything of it is killed at once, and its folder goes. */
   vanish(): Promise<void>
 }
@@ -42,7 +44,6 @@ export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveC
   const dataDir = realpathSync(mkdtempSync(join(tmpdir(), 'meseta-live-')))
   const lines: string[] = []
   const args = [
-    join(ROOT, 'bin', 'run.js'),
     'local/main.ts',
     '--port',
     String(port),
@@ -68,6 +69,7 @@ export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveC
     killControlPlane: () => ended('SIGKILL'),
     startAgain: start,
     pid: () => (hasEnded(child) ? undefined : child?.pid),
+    stopAtOnce,
     vanish,
     async stop() {
       await ended('SIGTERM')
@@ -75,18 +77,26 @@ export async function startLiveCluster(options: LiveOptions = {}): Promise<LiveC
     },
   }
 
-  /** Also what a failed test left behind: everything that names this folder, and nothing else. */
-  async function vanish(): Promise<void> {
+  async function stopAtOnce(): Promise<void> {
     await ended('SIGKILL')
     killMachine(dataDir)
+  }
+
+  /** Also what a failed test left behind: everything that names this folder, and nothing else. */
+  async function vanish(): Promise<void> {
+    await stopAtOnce()
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
   }
 
-  async function start(): Promise<void> {
+  async function start(root = ROOT): Promise<void> {
     // What it makes without --data goes here too, so that whatever is left behind names this folder.
     const env = { ...process.env, TMPDIR: dataDir }
     // A group of its own: Ctrl-C is for whoever runs us, and that one takes care of this.
-    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true })
+    const started = spawn(process.execPath, [join(root, 'bin', 'run.js'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+      detached: true,
+    })
     child = started
     started.once('exit', (code, signal) =>
       options.onExit?.(signal === null ? `ended with status ${code}` : `was ended by ${signal}`),

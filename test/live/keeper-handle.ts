@@ -23,6 +23,8 @@ export class KeeperHandle {
   readonly words: Word[] = []
   /** Hears each word when it has come. */
   onWord: ((word: Word) => void) | undefined
+  /** Hears that its process has ended. */
+  onEnd: (() => void) | undefined
   readonly #child: ChildProcess
   readonly #waiting = new Set<() => void>()
   #ended = false
@@ -49,6 +51,7 @@ export class KeeperHandle {
     })
     this.#child.once('exit', () => {
       this.#ended = true
+      this.onEnd?.()
       for (const wake of this.#waiting) wake()
     })
   }
