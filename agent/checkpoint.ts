@@ -15,45 +15,19 @@
 // JSON files are replaced by rename. Logs are only appended to, so a crash can tear no record but the last. Only
 // `position.json`, `drain.json` and `agent.json` are forced to the disk: after a crash of the host the tasks are gone
 // with it, but a position that turned back would make this agent take old orders for new ones.
-//
-// Releases: every object may get new members and every log new kinds of records; whoever does not know them leaves
-// them where they are. `schema` counts the forms; `readableBy` is the oldest form whose readers may work on this one,
-// and only a change that they would misread raises it. A release writes what the release before it can read (R35).
-import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AgentDrain, ExecutorExit } from '../protocol/agent-messages.ts'
-import type { AgentInfo, FrameworkInfo } from '../protocol/messages.ts'
+import type { AgentInfo } from '../protocol/messages.ts'
 import { MESETA_VERSION } from '../protocol/version.ts'
+import { type Form, fileOf, type Position, READABLE_BY, type Remembered, SCHEMA } from './checkpoint-form.ts'
 import { CheckpointReader } from './checkpoint-reading.ts'
 import { type Disk, WriteQueue, type Writing } from './disk.ts'
 import { seal } from './sealed.ts'
-import type { AgentState, ExecutorRecord, TaskRecord } from './state.ts'
+import type { AgentState } from './state.ts'
 import { launchEntryOf } from './task-log.ts'
 import type { Save } from './turn.ts'
 
-/** The form this release writes, and the oldest one whose readers may work on it. */
-export const SCHEMA = 1
-export const READABLE_BY = 1
-
-export interface Position {
-  readonly agentId?: string | undefined
-  readonly incarnation: number
-  readonly applied: number
-}
-
-export interface Remembered {
-  readonly position: Position
-  readonly info: AgentInfo | undefined
-  readonly bootId: string | undefined
-  readonly frameworks: readonly FrameworkInfo[]
-  readonly executors: readonly ExecutorRecord[]
-  readonly tasks: readonly TaskRecord[]
-  readonly exits: readonly ExecutorExit[]
-  readonly drain: AgentDrain | undefined
-  /** What was broken and skipped; always empty when strict, unless the machine was restarted. */
-  readonly skipped: readonly string[]
-}
+export type { Remembered } from './checkpoint-form.ts'
 
 export interface CheckpointOptions {
   /** The machine's own unless given. */
@@ -142,12 +116,9 @@ export class Checkpoint {
 
   /** Also the form, which is this release's from now on. */
   writeBootId(bootId: string): void {
-    const form = { schema: SCHEMA, readableBy: READABLE_BY, release: this.#release }
+    const form: Form = { schema: SCHEMA, readableBy: READABLE_BY, release: this.#release }
     const path = join(this.#dir, 'boot_id')
-    this.#queue.write([
-      this.#file('schema.json', form, 'replace'),
-      { do: 'replace', path, text: bootId },
-    ])
+    this.#queue.write([this.#file('schema.json', form, 'replace'), { do: 'replace', path, text: bootId }])
   }
 
   /**
@@ -156,7 +127,7 @@ export class Checkpoint {
    * the machine, what was not forced to the disk is skipped in any case: nothing of it runs.
    */
   read(strict: boolean, { bootId }: { readonly bootId?: string | undefined } = {}): Remembered {
-    const { unknownOfPosition, ...remembered } = new CheckpointReader(this.#dir, strict, bootId).read()
+    const { unknownOfPosition, ...remembered } = new CheckpointReader(this.#dir, { strict, bootId }).read()
     this.#unknownOfPosition = unknownOfPosition
     return remembered
   }
@@ -184,7 +155,8 @@ class TaskLogs {
     if (save.save === 'task-log') {
       const log = this.#logs.get(save.task)
       if (log !== undefined) log.text += line(save.entry)
-      else if (!this.#logs.has(save.task)) this.#logs.set(save.task, { isFresh: false, text: line(save.entry) })
+      else if (!this.#logs.has(save.task))
+        this.#logs.set(save.task, { isFresh: false, text: line(save.entry) })
     } else if (task === undefined) this.#logs.set(save.task, undefined)
     else this.#logs.set(save.task, { isFresh: true, text: line(launchEntryOf(task)) })
   }
@@ -200,11 +172,4 @@ class TaskLogs {
 
 function line(entry: object): string {
   return `${seal(entry)}\n`
-}
-
-/** Ids may be longer than a file name and may differ in case only; the readable part is for people. */
-export function fileOf(key: string): string {
-  const hash = createHash('sha256').update(key).digest('hex').slice(0, 24)
-  const readable = key.slice(key.indexOf('/') + 1).replace(/[^A-Za-z0-9_-]/g, '_')
-  return `${readable.slice(0, 60)}.${hash}`
 }

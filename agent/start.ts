@@ -103,7 +103,7 @@ async function startLocked(
   unlock: () => void,
 ): Promise<RunningAgent> {
   const checkpoint = new Checkpoint(options.workDir)
-  const remembered = checkpoint.read(options.strict ?? true)
+  const remembered = checkpoint.read(options.strict ?? true, { bootId: bootId() })
   for (const what of remembered.skipped) log.warn('a broken checkpoint is skipped', { what })
   const rebooted = remembered.bootId !== undefined && remembered.bootId !== bootId()
   const state = emptyState()

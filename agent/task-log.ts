@@ -9,12 +9,26 @@ export type LaunchEntry = Pick<
   'key' | 'frameworkId' | 'taskId' | 'executorId' | 'kind' | 'launch' | 'containerId'
 > & { readonly stage: 'queued' | 'launching' }
 
+/** Whether a record of a log is a launch that can be replayed. */
+export function isLaunch(record: object): record is LaunchEntry {
+  // A record from the disk: looked at member by member.
+  const { key, frameworkId, taskId, executorId, launch, containerId } = record as Partial<LaunchEntry>
+  const texts = [key, frameworkId, taskId, executorId, containerId?.value, launch?.task?.task_id?.value]
+  return texts.every((text) => typeof text === 'string')
+}
+
+/** Whether a record of a log is one of those that follow the launch, of this release or a later one. */
+export function isEntry(record: object): boolean {
+  return !('launch' in record)
+}
+
 export function launchEntryOf(task: TaskRecord): LaunchEntry {
   const { key, frameworkId, taskId, executorId, kind, launch, containerId } = task
   const stage = kind === 'custom' ? 'queued' : 'launching'
   return { key, frameworkId, taskId, executorId, kind, launch, containerId, stage }
 }
 
+/** Kinds of records that a later release wrote are left alone. */
 export function replay(launch: LaunchEntry, entries: readonly TaskLogEntry[]): TaskRecord {
   const task: TaskRecord = {
     ...launch,
@@ -36,7 +50,7 @@ function apply(task: TaskRecord, entry: TaskLogEntry): void {
   } else if ('delivered' in entry) task.stage = 'launched'
   else if ('stop' in entry) task.stop = entry.stop
   else if ('taken' in entry) task.pending = task.pending.filter((update) => update.number !== entry.taken)
-  else applyUpdate(task, entry)
+  else if ('update' in entry) applyUpdate(task, entry)
 }
 
 function applyUpdate(

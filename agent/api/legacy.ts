@@ -19,7 +19,16 @@ export function legacyRoutes(context: ApiContext): Readonly<Record<string, Handl
       json(request, { version: MESOS_VERSION, meseta_version: MESETA_VERSION, ...BUILD }),
     '/health': () => ({ status: 200 }),
     '/metrics/snapshot': (request) =>
-      json(request, metricsOf(context.acting.state, context.agentInfo(), context.clock, context.startTime)),
+      json(
+        request,
+        metricsOf(
+          context.acting.state,
+          context.agentInfo(),
+          context.clock,
+          context.startTime,
+          context.flags.work_dir,
+        ),
+      ),
   }
 }
 

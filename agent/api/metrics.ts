@@ -1,4 +1,5 @@
-// The agent's metrics by Mesos's names.
+// The agent's metrics by Mesos's names, and those of its disk, which Mesos has none for.
+import { statfsSync } from 'node:fs'
 import { availableParallelism, freemem, loadavg, totalmem } from 'node:os'
 import type { Clock } from '../../protocol/clock.ts'
 import type { AgentInfo, Resource, TaskState } from '../../protocol/messages.ts'
@@ -21,6 +22,7 @@ export function metricsOf(
   info: AgentInfo,
   clock: Clock,
   startTime: number,
+  workDir: string | undefined,
 ): Readonly<Record<string, number>> {
   const metrics: Record<string, number> = {
     'slave/registered': state.phase === 'running' ? 1 : 0,
@@ -33,6 +35,7 @@ export function metricsOf(
     'system/cpus_total': availableParallelism(),
     'system/mem_total_bytes': totalmem(),
     'system/mem_free_bytes': freemem(),
+    ...diskOf(workDir),
   }
   for (const [index, minutes] of [1, 5, 15].entries())
     metrics[`system/load_${minutes}min`] = loadavg()[index] ?? 0
@@ -53,6 +56,17 @@ export function metricsOf(
     metrics[`slave/${name}_percent`] = total === 0 ? 0 : taken / total
   }
   return metrics
+}
+
+/** The file system of checkpoints and sandboxes; nothing when it does not answer. */
+function diskOf(workDir: string | undefined): Readonly<Record<string, number>> {
+  if (workDir === undefined) return {}
+  try {
+    const { blocks, bavail, bsize } = statfsSync(workDir)
+    return { 'meseta/disk_total_bytes': blocks * bsize, 'meseta/disk_free_bytes': bavail * bsize }
+  } catch {
+    return {}
+  }
 }
 
 function executors(state: AgentState, stage: string): number {

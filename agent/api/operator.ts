@@ -66,7 +66,13 @@ async function answerTo(call: AgentCall, context: ApiContext): Promise<AgentResp
       return { type, get_version: { version_info: { version: MESOS_VERSION } } }
     case 'GET_METRICS': {
       if (call.get_metrics === undefined) return refused("Expecting 'get_metrics' to be present")
-      const metrics = metricsOf(state, context.agentInfo(), context.clock, context.startTime)
+      const metrics = metricsOf(
+        state,
+        context.agentInfo(),
+        context.clock,
+        context.startTime,
+        context.flags.work_dir,
+      )
       return {
         type,
         get_metrics: { metrics: Object.entries(metrics).map(([name, value]) => ({ name, value })) },

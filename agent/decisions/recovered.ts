@@ -124,6 +124,8 @@ function endUncheckpointed(turn: Turn, task: TaskRecord): void {
   turn.act({ action: 'destroy', containerId: task.containerId })
 }
 
+/** One whose record was damaged gets the benefit of the doubt: a list brings it back. */
 function checkpoints(turn: Turn, frameworkId: string): boolean {
-  return turn.state.frameworks.get(frameworkId)?.checkpoint === true
+  const framework = turn.state.frameworks.get(frameworkId)
+  return framework === undefined || framework.checkpoint === true
 }
