@@ -1,4 +1,6 @@
 // The settings of a cluster and the timer profiles they start from (R6).
+import { REGISTRY_MAX_AGENT_AGE_MS, REGISTRY_MAX_AGENT_COUNT } from './limits.ts'
+
 export type ProfileName = 'fast' | 'default' | 'mesos'
 
 export interface Profile {
@@ -34,13 +36,35 @@ export interface Settings {
   readonly removalsPerMinute: number
   /** Who an agent is: the signer of its call, or on emulators the call itself (R16). */
   readonly agentIdentity: 'signed' | 'claimed'
+  /** How often readers look into mailboxes; `READER_PAUSES` when absent. */
+  readonly readerPauses?: ReaderPauses | undefined
   /** What the cloud's notices of a machine's end are answered with. */
   readonly notices: NoticeSettings
+  /** Lost agents are remembered so long, ms, and so many of each list: unreachable, unregistered, gone (F18). */
+  readonly registryMaxAgentAgeMs: number
+  readonly registryMaxAgentCount: number
   /** Where frameworks and agents reach the control plane. */
   readonly publicAddress: { readonly hostname: string; readonly ip: string; readonly port: number }
   readonly clusterName: string
   /** Region of the control plane; agents of another one are offered to REGION_AWARE frameworks only (C73). */
   readonly region?: string | undefined
+}
+
+/** Between two looks of a reader that no bell woke, ms. */
+export interface ReaderPauses {
+  /** While there is traffic: after something was said, growing up to the longest. */
+  readonly firstMs: number
+  readonly longestMs: number
+  /** After so long without anything to say, looks become rare. */
+  readonly busyForMs: number
+  readonly idleMs: number
+}
+
+export const READER_PAUSES: ReaderPauses = {
+  firstMs: 100,
+  longestMs: 1_000,
+  busyForMs: 60_000,
+  idleMs: 3_000,
 }
 
 export interface NoticeSettings {
@@ -76,6 +100,8 @@ export function localSettings(profileName: ProfileName, overrides: Partial<Setti
     removalsPerMinute: 60,
     agentIdentity: 'claimed',
     notices: NOTICES,
+    registryMaxAgentAgeMs: REGISTRY_MAX_AGENT_AGE_MS,
+    registryMaxAgentCount: REGISTRY_MAX_AGENT_COUNT,
     publicAddress: { hostname: '127.0.0.1', ip: '127.0.0.1', port: 5050 },
     clusterName: 'local',
     ...overrides,

@@ -43,7 +43,7 @@ export function dynamoStore(options: DynamoStoreOptions): Store {
     log: options.log,
   }
   const unitBytes = options.calls.isBilled ? UNIT_BYTES : UNBILLED_UNIT_BYTES
-  return storeOver(dynamoRows(options, patience), options.clock ?? systemClock, unitBytes)
+  return storeOver(dynamoRows(options, patience), options.clock ?? systemClock, { unitBytes })
 }
 
 function dynamoRows(

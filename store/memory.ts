@@ -8,8 +8,17 @@ import type { Store } from './store.ts'
 const MAX_PAGE_BYTES = 1024 * 1024
 
 /** A store that forgets with its process. Items pass through their written form, so that nothing is shared. */
-export function memoryStore(options: { readonly clock?: Clock | undefined } = {}): Store {
-  return storeOver(memoryRows(), options.clock ?? systemClock)
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  const { clock = systemClock, unitBytes, remembers } = options
+  return storeOver(memoryRows(), clock, { unitBytes, remembers })
+}
+
+export interface MemoryStoreOptions {
+  readonly clock?: Clock | undefined
+  /** See `packing.ts`. */
+  readonly unitBytes?: number | undefined
+  /** Whether a row is read once and then given out again and again, frozen. */
+  readonly remembers?: boolean | undefined
 }
 
 /** The table below it. */
@@ -53,7 +62,7 @@ export function memoryRows(): Rows {
 /** Rows of one partition key; sorted when they are listed after keys came or went. */
 class Partition {
   #rows = new Map<string, Row>()
-  #order: readonly string[] | undefined
+  #order: readonly Row[] | undefined
 
   get size(): number {
     return this.#rows.size
@@ -64,8 +73,8 @@ class Partition {
   }
 
   put(row: Row): void {
-    if (!this.#rows.has(row.sk)) this.#order = undefined
     this.#rows.set(row.sk, row)
+    this.#order = undefined
   }
 
   remove(sk: string): void {
@@ -73,10 +82,18 @@ class Partition {
   }
 
   sorted(): readonly Row[] {
-    this.#order ??= [...this.#rows.keys()].sort(byBytes)
-    return this.#order.flatMap((sk) => this.#rows.get(sk) ?? [])
+    this.#order ??= [...this.#rows.values()].sort((a, b) => inOrder(a.sk, b.sk))
+    return this.#order
   }
 }
+
+/** As `byBytes`; the units of plain text are its bytes. */
+function inOrder(a: string, b: string): number {
+  if (BEYOND_ASCII.test(a) || BEYOND_ASCII.test(b)) return byBytes(a, b)
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+const BEYOND_ASCII = /[^\0-\x7f]/
 
 /** Like DynamoDB, a page that ends at its limit names its last key, whether or not more follow. */
 function page(
@@ -86,7 +103,7 @@ function page(
   const rows: Row[] = []
   let bytes = 0
   for (const row of sorted) {
-    if (!row.sk.startsWith(prefix) || (after !== undefined && byBytes(row.sk, after) <= 0)) continue
+    if (!row.sk.startsWith(prefix) || (after !== undefined && inOrder(row.sk, after) <= 0)) continue
     rows.push(row)
     bytes += sizeOf(row)
     if (rows.length === limit || bytes > MAX_PAGE_BYTES) return { rows, last: row.sk }

@@ -16,13 +16,25 @@ export const MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 
 /**
  * The store over `rows`; `clock` says what is past its ttl.
- * @param unitBytes see `packing.ts`
+ * @param options `unitBytes`: see `packing.ts`; `remembers`: for a table that gives out the very same rows again and
+ *   again, each is read once, and its item frozen
  */
-export function storeOver(rows: Rows, clock: Clock, unitBytes = UNIT_BYTES): Store {
+export function storeOver(
+  rows: Rows,
+  clock: Clock,
+  options: { readonly unitBytes?: number | undefined; readonly remembers?: boolean | undefined } = {},
+): Store {
+  const { unitBytes = UNIT_BYTES, remembers = false } = options
   const nowSeconds = () => Math.floor(clock.now() / 1000)
+  const remembered = new WeakMap<Row, object>()
 
   function itemOf<K extends ItemKind>(kind: K, row: Row | undefined): Items[K] | undefined {
-    return row === undefined || expired(row, nowSeconds()) ? undefined : readItem(kind, row)
+    if (row === undefined || expired(row, nowSeconds())) return undefined
+    if (!remembers) return readItem(kind, row)
+    const known = remembered.get(row) ?? frozen(readItem(kind, row))
+    remembered.set(row, known)
+    // A row is of one kind, which its key says.
+    return known as Items[K]
   }
 
   return {
@@ -65,6 +77,12 @@ export function storeOver(rows: Rows, clock: Clock, unitBytes = UNIT_BYTES): Sto
       return { kind: 'conflicted', failed: changes.filter((_, index) => failed.includes(index)) }
     },
   }
+}
+
+/** Whoever changes what was loaded changes it for others too: a bug that shall be thrown at once. */
+function frozen<T extends object>(value: T): T {
+  for (const field of Object.values(value)) if (typeof field === 'object' && field !== null) frozen(field)
+  return Object.freeze(value)
 }
 
 /** A change as the table executes it; keys of items and refs are the same fields. */

@@ -9,6 +9,7 @@
 import type { Change } from '../../master/decision.ts'
 import { STREAM_HEARTBEAT_MS } from '../../master/limits.ts'
 import type { Framework, Lease, Loss, LossHead, Mail } from '../../master/model.ts'
+import { READER_PAUSES, type ReaderPauses } from '../../master/settings.ts'
 import { sleep } from '../../protocol/clock.ts'
 import type { SchedulerEvent } from '../../protocol/messages.ts'
 import { all, StoreUnavailable } from '../../store/store.ts'
@@ -39,11 +40,10 @@ export interface Session {
  */
 export type SessionEnd = 'closed' | 'taken over' | 'removed' | 'disconnected'
 
-/** While there is traffic: the first pause after something was said, growing up to the longest. */
-const BUSY_MS = { first: 100, longest: 1_000 }
-/** After so long without anything to say, looks become rare. */
-const BUSY_FOR_MS = 60_000
-const IDLE_MS = 3_000
+/** Between a ring and the look that follows, at most. */
+const RING_MS = 100
+/** After a look, at most. */
+const MOST_REST_MS = 1_000
 /** A table that is away is asked again after this. */
 const AWAY_MS = 1_000
 /** DynamoDB takes a hundred; one is the check of the lease. */
@@ -69,6 +69,7 @@ interface Reading {
   removableSince: number | undefined
   /** This function's clock. */
   lastSaidAt: number
+  readonly pauses: ReaderPauses
   pauseMs: number
 }
 
@@ -88,7 +89,8 @@ export async function read(env: Environment, session: Session): Promise<SessionE
     wordsWait: false,
     removableSince: undefined,
     lastSaidAt: env.clock.now(),
-    pauseMs: BUSY_MS.first,
+    pauses: env.settings.readerPauses ?? READER_PAUSES,
+    pauseMs: (env.settings.readerPauses ?? READER_PAUSES).firstMs,
   }
   try {
     return await lookUntilOver(reading)
@@ -110,9 +112,9 @@ async function lookUntilOver(reading: Reading): Promise<SessionEnd> {
       return outcome.end
     }
     // At most half of the time is spent looking, however long the mailbox is and however often the bell rings.
-    const restMs = Math.min(spentMs, BUSY_MS.longest)
+    const restMs = Math.min(spentMs, MOST_REST_MS)
     await bell.wait(Math.max(outcome.pauseMs, restMs))
-    if (bell.hasRung()) await sleep(env.clock, Math.min(restMs, BUSY_MS.first), session.closed)
+    if (bell.hasRung()) await sleep(env.clock, Math.min(restMs, RING_MS), session.closed)
   }
   return 'closed'
 }
@@ -264,13 +266,13 @@ async function noteLosses(reading: Reading, head: LossHead | undefined): Promise
 }
 
 function pauseAfter(reading: Reading, made: Plan, now: number): number {
-  const { env } = reading
-  const ownNow = env.clock.now()
+  const { firstMs, longestMs, busyForMs, idleMs } = reading.pauses
+  const ownNow = reading.env.clock.now()
   const isBusy = made.say.length > 0 || made.remove.length > 0
   if (isBusy) reading.lastSaidAt = ownNow
-  const isIdle = ownNow - reading.lastSaidAt > BUSY_FOR_MS
-  const pauseMs = isIdle ? IDLE_MS : isBusy ? Math.min(reading.pauseMs, BUSY_MS.first) : reading.pauseMs
-  reading.pauseMs = Math.min(Math.max(pauseMs, BUSY_MS.first) * 1.5, BUSY_MS.longest)
+  const isIdle = ownNow - reading.lastSaidAt > busyForMs
+  const pauseMs = isIdle ? idleMs : isBusy ? Math.min(reading.pauseMs, firstMs) : reading.pauseMs
+  reading.pauseMs = Math.min(Math.max(pauseMs, firstMs) * 1.5, longestMs)
   const dueMs = made.dueAt === undefined ? Number.POSITIVE_INFINITY : made.dueAt - now
   return Math.max(0, Math.min(pauseMs, dueMs))
 }

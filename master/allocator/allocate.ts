@@ -7,7 +7,7 @@ import { isStrictSubroleOf } from '../../protocol/ids.ts'
 import type { FrameworkInfo, Resource } from '../../protocol/messages.ts'
 import { reservationRole } from '../../protocol/resource-format.ts'
 import type { Quantities } from '../../protocol/resources.ts'
-import { contains, isEmpty, quantities, subtract, unallocate } from '../../protocol/resources.ts'
+import { contains, oncePerFrozen, quantities, subtract, unallocate } from '../../protocol/resources.ts'
 import { isCapable, rolesOf } from '../frameworks/roles.ts'
 import { MIN_ALLOCATABLE } from '../limits.ts'
 import type { AgentEntry, Framework, Ledger, Refusal, Resources } from '../model.ts'
@@ -96,11 +96,16 @@ function* chargesOf(
   for (const offer of Object.values(ledger.offers)) {
     if (whyVoid(offer, frameworks, now) === undefined) yield offer
   }
-  yield* Object.values(ledger.holds)
-  for (const [frameworkId, roles] of Object.entries(ledger.sums)) {
-    for (const [role, resources] of Object.entries(roles)) yield { frameworkId, role, resources }
-  }
+  yield* heldOf(ledger)
 }
+
+/** Without offers, which time makes void. */
+const heldOf = oncePerFrozen((ledger: Ledger): readonly (Grantee & { readonly resources: Resources })[] => [
+  ...Object.values(ledger.holds),
+  ...Object.entries(ledger.sums).flatMap(([frameworkId, roles]) =>
+    Object.entries(roles).map(([role, resources]) => ({ frameworkId, role, resources })),
+  ),
+])
 
 interface Shares {
   readonly frameworks: ReadonlyMap<string, Framework>
@@ -182,7 +187,9 @@ function offering({ agent, framework, role, free, now, region }: Question): Reso
   if (!mayMeet({ entry: agent.entry, role, info, region })) return undefined
   if (!isCapable(info, 'GPU_RESOURCES') && hasGpus(agent.ledger)) return undefined
   if (!meetsConstraints(framework.offerConstraints, role, agent.entry)) return undefined
-  const suited = free.filter((resource) => isFor(resource, role) && isUnderstood(resource, info))
+  const isSuited = (resource: Resource) => isFor(resource, role) && isUnderstood(resource, info)
+  // The very list if all of it suits: what is known of it need not be found again.
+  const suited = free.every(isSuited) ? free : free.filter(isSuited)
   if (!isAllocatable(suited, framework, role)) return undefined
   const isRefused = agent.ledger.refusals.some(
     (refusal) =>
@@ -233,8 +240,8 @@ function isUnderstood(resource: Resource, info: FrameworkInfo): boolean {
 
 /** Worth an offer: one of the least amounts is there. A framework may set its own per role; none at all means any. */
 function isAllocatable(resources: Resources, { info }: Framework, role: string): boolean {
-  if (isEmpty(resources)) return false
-  const there = quantities(resources)
+  const there = amountsOf(resources)
+  if (Object.keys(there).length === 0) return false
   const own = info.offer_filters
   const minimum =
     own !== undefined && Object.hasOwn(own, role) ? own[role]?.min_allocatable_resources : undefined
@@ -250,6 +257,8 @@ function isAllocatable(resources: Resources, { info }: Framework, role: string):
   )
 }
 
+const amountsOf = oncePerFrozen(quantities)
+
 /** A refusal counts until it ends, or until the framework revived the role after it (F75, F76). */
 function applies(
   refusal: Refusal,
@@ -264,9 +273,9 @@ function applies(
 }
 
 /** Amounts of scalars only: ports and sets have no share. */
-function scalarsOf(resources: Resources): Quantities {
-  return quantities(resources.filter(({ type }) => type === 'SCALAR'))
-}
+const scalarsOf = oncePerFrozen(
+  (resources: Resources): Quantities => quantities(resources.filter(({ type }) => type === 'SCALAR')),
+)
 
 function sumOf(amounts: readonly Quantities[]): Quantities {
   const sum: Record<string, number> = {}

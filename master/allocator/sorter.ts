@@ -45,6 +45,7 @@ const OWN_LEAF = '.'
  */
 export function sorter(total: Quantities, weights: Readonly<Record<string, number>> = {}): Sorter {
   const root = node('', '')
+  const lineages = new Map<string, readonly Node[]>()
   let order: readonly string[] | undefined
 
   return {
@@ -80,8 +81,11 @@ export function sorter(total: Quantities, weights: Readonly<Record<string, numbe
   }
 
   /** The nodes from the top-level role down to the leaf of `path`. */
-  function lineage(path: string): Node[] {
+  function lineage(path: string): readonly Node[] {
+    const known = lineages.get(path)
+    if (known !== undefined) return known
     const nodes: Node[] = []
+    lineages.set(path, nodes)
     let at = root
     for (const name of [...path.split('/'), OWN_LEAF]) {
       const below = at.path === '' ? name : `${at.path}/${name}`

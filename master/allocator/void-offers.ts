@@ -1,4 +1,5 @@
 // Which outstanding offers are worth nothing any more, so that what they hold is free.
+import { oncePerFrozen } from '../../protocol/resources.ts'
 import { free } from '../accounting.ts'
 import { rolesOf } from '../frameworks/roles.ts'
 import type { Framework, Ledger, LedgerOffer, Resources } from '../model.ts'
@@ -40,5 +41,8 @@ export function voidOffers(
 
 /** What of an agent belongs to nobody, void offers not counted: who gives it away drops them in the same write. */
 export function freeOf(ledger: Ledger, frameworks: ReadonlyMap<string, Framework>, now: number): Resources {
-  return free(ledger, (offer) => whyVoid(offer, frameworks, now) !== undefined)
+  const isVoid = (offer: LedgerOffer) => whyVoid(offer, frameworks, now) !== undefined
+  return Object.values(ledger.offers).some(isVoid) ? free(ledger, isVoid) : freeOfAll(ledger)
 }
+
+const freeOfAll = oncePerFrozen((ledger: Ledger): Resources => Object.freeze(free(ledger)))

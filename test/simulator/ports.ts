@@ -26,20 +26,22 @@ export function storeFor(process: SimProcess, inner: Store, { weather, story }: 
       process.pause(ms)
     }
     return await process.ask(async () => {
-      await process.wait(chance.between(1, 6))
+      const isRead = name !== 'commit'
+      // Read on arrival or just before the answer; what arrives early is old when it is heard.
+      const early = isRead && chance.happens(0.5) && !weather.isStoreAway() ? work() : undefined
+      await process.wait(chance.between(1, isRead ? 11 : 6))
       if (weather.isStoreAway() || chance.happens(rates.storeLost)) {
         await process.wait(chance.between(100, GIVE_UP_MS))
         throw new StoreUnavailable(`${name}: the table did not answer (simulated)`)
       }
       if (chance.happens(rates.storeSlow)) await process.wait(chance.between(20, 2_000))
-      const value = await work()
-      if (name === 'commit') {
-        if (dies(rates.crash)) story.tell(`FAULT ${process.name} dies after a commit`)
-        if (chance.happens(rates.answerLost)) {
-          await process.wait(chance.between(100, GIVE_UP_MS))
-          story.tell(`FAULT ${process.name} does not hear that its commit took effect`)
-          throw new StoreUnavailable('commit: its answer was lost (simulated)')
-        }
+      const value = await (early ?? work())
+      if (isRead) return value
+      if (dies(rates.crash)) story.tell(`FAULT ${process.name} dies after a commit`)
+      if (chance.happens(rates.answerLost)) {
+        await process.wait(chance.between(100, GIVE_UP_MS))
+        story.tell(`FAULT ${process.name} does not hear that its commit took effect`)
+        throw new StoreUnavailable('commit: its answer was lost (simulated)')
       }
       await process.wait(chance.between(1, 6))
       return value
