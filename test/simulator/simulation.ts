@@ -1,8 +1,15 @@
 // One simulation: a cluster of machines and frameworks, faults by the seed, then quiet, then the last look.
 import { memoryQueues } from '../../functions/ports/queues-memory.ts'
-import { localSettings, type ProfileName, type Settings } from '../../master/settings.ts'
+import {
+  localSettings,
+  type ProfileName,
+  READER_PAUSES,
+  type ReaderPauses,
+  type Settings,
+} from '../../master/settings.ts'
 import { memoryStore } from '../../store/memory.ts'
 import { UNBILLED_UNIT_BYTES } from '../../store/packing.ts'
+import { observedQueues } from './check-queues.ts'
 import { Checker } from './checker.ts'
 import { chosen, type FaultMix, faultsOf, USUAL } from './faults.ts'
 import { SimFramework } from './framework.ts'
@@ -44,6 +51,8 @@ export interface SimulationOutcome {
 }
 
 const START = Date.UTC(2030, 0, 1)
+/** Bells of the same host wake readers; that they look by themselves is mostly a test of patience. */
+const RARE_LOOKS: ReaderPauses = { firstMs: 100, longestMs: 5_000, busyForMs: 30_000, idleMs: 15_000 }
 /** Nothing is begun, and nothing ends by itself, in the last of the quiet. */
 const STILL_MS = 4 * 60_000
 
@@ -55,6 +64,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   const settings = localSettings(options.profile, {
     beatShards: chance.whole(1, 2),
     gatesPerFramework: chance.whole(1, 2),
+    readerPauses: chance.happens(0.1) ? READER_PAUSES : RARE_LOOKS,
     ...options.settings,
   })
   const checker = new Checker({ time, story, weather, settings })
@@ -66,7 +76,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   /** What ends after this could not be replaced before everybody stands still. */
   const lastEnd = stillFrom - 120_000
   const errors = (text: string) => checker.violated('S20', `an error that no fault explains: ${text}`)
-  const queues = memoryQueues(time)
+  const queues = observedQueues(memoryQueues(time), checker)
   // Started first: this clock drives everything, also its own making.
   const making = Plane.start({
     time,
