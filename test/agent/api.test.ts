@@ -6,7 +6,7 @@ import { wanted } from './tasks.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ flags: { work_dir: '/x' } })
+  world = await startWorld({ flags: { work_dir: '/tmp' } })
   world.controlPlane.want([
     wanted('shown', 'echo hello; exec sleep 100', { labels: { labels: [{ key: 'k', value: 'v' }] } }),
   ])
@@ -46,10 +46,12 @@ describe('operator calls', () => {
     })
     expect((await call('GET_VERSION')).get_version.version_info.version).toMatch(/^\d+\.\d+\.\d+$/)
     expect((await call('GET_HEALTH')).get_health).toEqual({ healthy: true })
-    expect((await call('GET_FLAGS')).get_flags.flags).toEqual([{ name: 'work_dir', value: '/x' }])
+    expect((await call('GET_FLAGS')).get_flags.flags).toEqual([{ name: 'work_dir', value: '/tmp' }])
     const { metrics } = (await call('GET_METRICS', { get_metrics: {} })).get_metrics
     expect(metrics).toContainEqual({ name: 'slave/registered', value: 1 })
     expect(metrics).toContainEqual({ name: 'slave/tasks_running', value: 1 })
+    const free = metrics?.find(({ name }: { name: string }) => name === 'meseta/disk_free_bytes')
+    expect(free?.value).toBeGreaterThan(0)
     expect((await call('GET_OPERATIONS')).get_operations).toBeDefined()
   })
 
