@@ -56,7 +56,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
           url,
           { ...call, framework_id: { value: frameworkId } },
           { 'Mesos-Stream-Id': streamId },
-          AbortSignal.any([ending.signal, AbortSignal.timeout(CALL_MS)]),
+          // Not ended with the stream: TEARDOWN ends it before it is answered.
+          AbortSignal.timeout(CALL_MS),
         )
         await answer.arrayBuffer()
       },
