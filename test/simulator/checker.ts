@@ -9,23 +9,19 @@ import type { AgentCall } from '../../protocol/agent-messages.ts'
 import type { SchedulerCall, SchedulerEvent, TaskState } from '../../protocol/messages.ts'
 import { add, contains, unallocate } from '../../protocol/resources.ts'
 import type { CommitResult, Store } from '../../store/store.ts'
+import { NumberCheck } from './check-numbers.ts'
+import { OfferCheck } from './check-offers.ts'
+import { WholeCheck } from './check-whole.ts'
+import { WishCheck } from './check-wishes.ts'
+import { WordCheck } from './check-words.ts'
 import type { FrameworkObserver, Session, SimFramework } from './framework.ts'
 import type { Machine, MachineObserver } from './machine.ts'
 import { type Story, Violation } from './story.ts'
+import { clocksMs, ENDS, isOver, type View } from './view.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import type { Weather } from './weather.ts'
 import { SECRET } from './workloads.ts'
 
-const ENDS: ReadonlySet<TaskState> = new Set<TaskState>([
-  'TASK_FINISHED',
-  'TASK_FAILED',
-  'TASK_KILLED',
-  'TASK_ERROR',
-  'TASK_LOST',
-  'TASK_DROPPED',
-  'TASK_GONE',
-  'TASK_GONE_BY_OPERATOR',
-])
 const RANK: Partial<Record<TaskState, number>> = {
   TASK_STAGING: 0,
   TASK_STARTING: 1,
@@ -48,21 +44,14 @@ interface Refused {
   readonly until: number
 }
 
-interface Asked {
-  readonly session: Session
-  readonly framework: SimFramework
-  readonly at: number
-  readonly left: Set<string>
-}
-
-export class Checker implements FrameworkObserver, MachineObserver {
-  readonly #time: VirtualTime
+export class Checker implements FrameworkObserver, MachineObserver, View {
+  readonly time: VirtualTime
   readonly #story: Story
-  readonly #weather: Weather
-  readonly #settings: Settings
+  readonly weather: Weather
+  readonly settings: Settings
   readonly ledgers = new Map<string, Ledger>()
   readonly runs = new Map<string, Map<string, Run>>()
-  readonly #executors = new Map<string, Map<string, Executor>>()
+  readonly executors = new Map<string, Map<string, Executor>>()
   readonly tasks = new Map<string, Task>()
   readonly frameworks = new Map<string, Framework>()
   readonly #custody = new Map<string, Custody>()
@@ -80,10 +69,15 @@ export class Checker implements FrameworkObserver, MachineObserver {
   readonly #markedAt: { readonly at: number; readonly agentId: string; readonly silentFor: number }[] = []
   readonly #tornDown = new Set<string>()
   readonly #seen = new Map<string, SimFramework>()
-  #asked: Asked[] = []
   #tokens = new Set<string>()
-  /** Deadlines are made and judged by clocks within two ticks of each other, whatever the hosts' own clocks say. */
-  readonly #clocksMs: number
+  readonly #offers = new OfferCheck(this)
+  readonly #wishes = new WishCheck(this)
+  readonly #words = new WordCheck(this)
+  readonly #numbers = new NumberCheck(this)
+  readonly #whole = new WholeCheck(this)
+  /** By task, launch and number: the uuid of each update as its agent reported it. */
+  readonly #reported = new Map<string, string>()
+  quietSince: number | undefined
   first: Violation | undefined
   commits = 0
   updatesHeard = 0
@@ -91,15 +85,14 @@ export class Checker implements FrameworkObserver, MachineObserver {
   removedFrameworks = 0
 
   constructor(parts: { time: VirtualTime; story: Story; weather: Weather; settings: Settings }) {
-    this.#time = parts.time
+    this.time = parts.time
     this.#story = parts.story
-    this.#weather = parts.weather
-    this.#settings = parts.settings
-    this.#clocksMs = 2 * parts.settings.profile.tickMs + 3_000
+    this.weather = parts.weather
+    this.settings = parts.settings
   }
 
   /** The first violation is kept; what follows from it is of no interest. */
-  violated(invariant: string, text: string, ...about: readonly string[]): void {
+  readonly violated = (invariant: string, text: string, ...about: readonly string[]): void => {
     this.first ??= new Violation(invariant, text, about)
   }
 
@@ -120,9 +113,11 @@ export class Checker implements FrameworkObserver, MachineObserver {
 
   #committed(changes: readonly Change[]): void {
     this.commits += 1
+    this.#offers.onAccept(changes)
     const agents = new Set<string>()
     for (const change of changes) {
       if (change.do === 'check') continue
+      this.#numbers.on(change)
       switch (change.kind) {
         case 'ledger':
           agents.add(change.item.agentId)
@@ -133,13 +128,15 @@ export class Checker implements FrameworkObserver, MachineObserver {
           agents.add(change.item.agentId)
           const of = ensure(this.runs, change.item.agentId)
           const key = `${change.item.frameworkId}/${change.item.taskId}`
-          if (change.do === 'put') of.set(key, change.item)
-          else of.delete(key)
+          if (change.do === 'put') {
+            this.#wishes.onRun(change.item, of.get(key))
+            of.set(key, change.item)
+          } else of.delete(key)
           break
         }
         case 'executor': {
           agents.add(change.item.agentId)
-          const of = ensure(this.#executors, change.item.agentId)
+          const of = ensure(this.executors, change.item.agentId)
           const key = `${change.item.frameworkId}/${change.item.executorId}`
           if (change.do === 'put') of.set(key, change.item)
           else of.delete(key)
@@ -154,6 +151,13 @@ export class Checker implements FrameworkObserver, MachineObserver {
           }
           break
         }
+        case 'gate':
+          if (change.do === 'put') this.#offers.onGate(change.item)
+          break
+        case 'mail':
+          if (change.do === 'put') this.#words.put(change.item)
+          else this.#words.removed(change.item)
+          break
         case 'framework':
           if (change.do === 'put') this.#onFramework(change.item)
           else this.frameworks.delete(change.item.frameworkId)
@@ -169,6 +173,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
     const { agentId } = ledger
     const before = this.ledgers.get(agentId)
     this.ledgers.set(agentId, ledger)
+    this.#offers.onLedger(ledger, before)
     const problem = unsound(ledger)
     if (problem !== undefined) this.violated('S1', problem, agentId)
     for (const [offerId, offer] of Object.entries(ledger.offers)) {
@@ -200,9 +205,10 @@ export class Checker implements FrameworkObserver, MachineObserver {
 
   /** S15, F1: nobody is marked before its timeout, nobody for an outage of ours, and never too many at once. */
   #onMarked(agentId: string): void {
-    const now = this.#time.now()
+    const now = this.time.now()
     this.marked += 1
-    const { timeoutMs, tickMs } = this.#settings.profile
+    this.#words.lost(agentId, this.#listening())
+    const { timeoutMs, tickMs } = this.settings.profile
     const silentFor = now - (this.#lastBeat.get(agentId) ?? 0)
     if (silentFor < timeoutMs)
       this.violated(
@@ -210,7 +216,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
         `${agentId} is marked unreachable ${Math.round(silentFor)} ms after its last beat (F1)`,
         agentId,
       )
-    const heardFor = this.#weather.longestClear(this.#lastBeat.get(agentId) ?? 0)
+    const heardFor = this.weather.longestClear(this.#lastBeat.get(agentId) ?? 0)
     if (heardFor < timeoutMs - tickMs)
       this.violated(
         'S15',
@@ -221,10 +227,23 @@ export class Checker implements FrameworkObserver, MachineObserver {
     const pass = this.#markedAt.filter(({ at }) => at > now - tickMs * 0.8)
     const lives = [...this.ledgers.values()].map(({ life }) => life)
     const reachable = lives.filter((life) => life === 'active' || life === 'returning').length + pass.length
-    if (pass.length <= Math.max(2, Math.floor(reachable * this.#settings.maxExpiredShare))) return
+    const limit = Math.max(2, Math.floor(reachable * this.settings.maxExpiredShare))
+    if (pass.length <= limit) return
+    const { removalsPerMinute } = this.settings
+    if (pass.length > Math.max(limit, removalsPerMinute))
+      this.violated(
+        'S15',
+        `${pass.length} agents are marked at once, ${removalsPerMinute} a minute may be`,
+        agentId,
+      )
     // Above the limit somebody must have been silent for one timeout more.
     if (pass.every((one) => one.silentFor < 2 * timeoutMs - 2 * tickMs))
       this.violated('S15', `${pass.length} of ${reachable} agents are marked in one pass`, agentId)
+  }
+
+  *#listening(): Iterable<readonly [SimFramework, Session]> {
+    for (const framework of this.#seen.values())
+      if (framework.session?.isOpen === true && !framework.isDown) yield [framework, framework.session]
   }
 
   /** S18: what is charged in the ledger is what stands in the items of its tasks and executors. */
@@ -233,7 +252,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
     if (ledger === undefined || ledger.life !== 'active' || ledger.openWork !== undefined) return
     const charged = [
       ...(this.runs.get(agentId)?.values() ?? []),
-      ...(this.#executors.get(agentId)?.values() ?? []),
+      ...(this.executors.get(agentId)?.values() ?? []),
     ]
     const ofItems = add(...charged.map((item) => unallocate(item.charged)))
     const ofLedger = add(
@@ -250,6 +269,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
   #onTask(key: string, task: Task): void {
     const before = this.tasks.get(key)
     this.tasks.set(key, task)
+    this.#wishes.onTask(key, task, before)
     const state = task.mesos.state
     if (before !== undefined) this.#checkTransition(key, before, task)
     if (before?.mesos.state !== state || before?.standing !== task.standing)
@@ -267,7 +287,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
         this.#custody.set(update.uuid, {
           task: key,
           number: update.number,
-          at: this.#time.now(),
+          at: this.time.now(),
           isSaid: false,
           isAcknowledged: false,
         })
@@ -326,9 +346,9 @@ export class Checker implements FrameworkObserver, MachineObserver {
     this.removedFrameworks += 1
     if (this.#tornDown.has(frameworkId)) return
     const own = this.#seen.get(frameworkId)
-    const awayFor = this.#time.now() - (own?.lastConnectedAt ?? 0)
+    const awayFor = this.time.now() - (own?.lastConnectedAt ?? 0)
     const timeoutMs = (framework.info.failover_timeout ?? 0) * 1000
-    if (own !== undefined && awayFor < timeoutMs - this.#clocksMs)
+    if (own !== undefined && awayFor < timeoutMs - clocksMs(this.settings))
       this.violated(
         'S17',
         `${frameworkId} is removed ${Math.round(awayFor / 1000)} s after it was heard, timeout ${timeoutMs / 1000} s`,
@@ -340,11 +360,16 @@ export class Checker implements FrameworkObserver, MachineObserver {
 
   subscribed(framework: SimFramework, session: Session): void {
     this.#seen.set(session.frameworkId, framework)
-    this.#newestSession.set(session.frameworkId, { number: session.number, at: this.#time.now() })
+    this.#newestSession.set(session.frameworkId, { number: session.number, at: this.time.now() })
     this.#refused = this.#refused.filter(({ frameworkId }) => frameworkId !== session.frameworkId)
   }
 
+  written(framework: SimFramework, session: Session, event: SchedulerEvent): void {
+    this.#words.written(framework.frameworkId ?? session.frameworkId, event)
+  }
+
   heard(framework: SimFramework, session: Session, event: SchedulerEvent): void {
+    this.#words.heard(framework, event)
     const newest = this.#newestSession.get(session.frameworkId)
     const isOld = newest !== undefined && newest.number > session.number
     if (event.type === 'OFFERS') {
@@ -355,16 +380,17 @@ export class Checker implements FrameworkObserver, MachineObserver {
       }
     }
     // What a sleeping host had read before the takeover may still come out; after two minutes nothing may.
-    if (isOld && event.type === 'OFFERS' && this.#time.now() - newest.at > 120_000)
+    const isSpecial = event.type === 'OFFERS' || event.type === 'UPDATE'
+    if (isOld && isSpecial && this.time.now() - newest.at > 120_000)
       this.violated(
         'S19',
-        `${framework.name} hears offers in session ${session.number}, the newest is ${newest.number}`,
+        `${framework.name} hears ${event.type} in session ${session.number}, the newest is ${newest.number}`,
         session.frameworkId,
       )
     const status = event.type === 'UPDATE' ? event.update?.status : undefined
     if (status === undefined) return
     this.updatesHeard += 1
-    for (const asked of this.#asked) if (asked.session === session) asked.left.delete(status.task_id.value)
+    this.#whole.answers(session, status.task_id.value)
     const inSession = `${session.streamId}/${status.task_id.value}`
     const isEnd = status.state !== undefined && ENDS.has(status.state)
     if (
@@ -409,8 +435,9 @@ export class Checker implements FrameworkObserver, MachineObserver {
     if (custody !== undefined) custody.isAcknowledged = true
   }
 
-  sent(_framework: SimFramework, _session: Session, call: SchedulerCall): void {
-    this.#sentAt.set(call, this.#time.now())
+  sent(_framework: SimFramework, session: Session, call: SchedulerCall): void {
+    if (call.kill !== undefined) this.#wishes.killing(`${session.frameworkId}/${call.kill.task_id.value}`)
+    this.#sentAt.set(call, this.time.now())
   }
 
   answered(framework: SimFramework, session: Session, call: SchedulerCall, status: number): void {
@@ -418,6 +445,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
     this.#sentAt.delete(call)
     const newest = this.#newestSession.get(session.frameworkId)
     if (status !== 202) return
+    if (call.kill !== undefined) this.#whole.killed(`${session.frameworkId}/${call.kill.task_id.value}`)
     if (newest !== undefined && newest.number > session.number && sentAt > newest.at)
       this.violated(
         'S19',
@@ -433,17 +461,22 @@ export class Checker implements FrameworkObserver, MachineObserver {
       if (known.has(JSON.stringify(refusal))) continue
       const { frameworkId, role, resources, until, filterEpoch } = refusal
       if (filterEpoch < (this.frameworks.get(frameworkId)?.filterEpochs[role] ?? 0)) continue
-      const seconds = Math.round((until - this.#time.now()) / 1000)
+      const seconds = Math.round((until - this.time.now()) / 1000)
       this.#story.tell(
         `${frameworkId} refuses ${amounts(resources)} of ${ledger.agentId} for ${seconds} s`,
         `${ledger.agentId} ${frameworkId}`,
       )
-      this.#refused.push({ agentId: ledger.agentId, frameworkId, resources, until: until - this.#clocksMs })
+      this.#refused.push({
+        agentId: ledger.agentId,
+        frameworkId,
+        resources,
+        until: until - clocksMs(this.settings),
+      })
     }
   }
 
   #checkRefused(agentId: string, frameworkId: string, resources: Resources, offerId: string): void {
-    const now = this.#time.now()
+    const now = this.time.now()
     this.#refused = this.#refused.filter(({ until }) => until > now)
     for (const refused of this.#refused) {
       if (refused.agentId !== agentId || refused.frameworkId !== frameworkId) continue
@@ -462,7 +495,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
   }
 
   reconciling(framework: SimFramework, session: Session, taskIds: readonly string[]): void {
-    this.#asked.push({ framework, session, at: this.#time.now(), left: new Set(taskIds) })
+    this.#whole.asks(framework, session, taskIds)
   }
 
   // What agents do.
@@ -473,10 +506,21 @@ export class Checker implements FrameworkObserver, MachineObserver {
     if (count > 1) this.violated('S3', `${task} is started ${count} times, now on ${machine.name}`, task)
   }
 
-  called(_machine: Machine, _call: AgentCall): void {}
+  /** S5, F30: an update keeps its uuid, through all restarts of its agent. */
+  called(machine: Machine, call: AgentCall): void {
+    if (call.type !== 'UPDATES') return
+    for (const { frameworkId, taskId, launchIncarnation, launchGeneration, number, status } of call.updates) {
+      const key = `${frameworkId}/${taskId}`
+      const name = [key, launchIncarnation, launchGeneration ?? '', number].join(' ')
+      const before = this.#reported.get(name)
+      if (before !== undefined && before !== status.uuid)
+        this.violated('S5', `${machine.name} reports two updates ${number} of ${key}`, key, machine.name)
+      this.#reported.set(name, status.uuid ?? '')
+    }
+  }
 
   registered(agentId: string): void {
-    this.#lastBeat.set(agentId, this.#time.now())
+    this.#lastBeat.set(agentId, this.time.now())
   }
 
   refused(machine: Machine, call: AgentCall, { status, body }: HttpAnswer): void {
@@ -487,7 +531,17 @@ export class Checker implements FrameworkObserver, MachineObserver {
     )
   }
 
-  orphaned(_machine: Machine, _task: string): void {}
+  /** F27: what is wanted outlives its agent's process. */
+  orphaned(machine: Machine, task: string): void {
+    const run = this.runs.get(machine.agentId ?? '')?.get(task)
+    if (run?.wanted === 'run')
+      this.violated(
+        'F27',
+        `${machine.name} starts again and kills ${task}, which is wanted`,
+        task,
+        machine.name,
+      )
+  }
 
   marksGone(_agentId: string): void {}
 
@@ -497,24 +551,15 @@ export class Checker implements FrameworkObserver, MachineObserver {
   }
 
   beat(agentId: string): void {
-    this.#lastBeat.set(agentId, this.#time.now())
+    this.#lastBeat.set(agentId, this.time.now())
   }
 
-  /** Each few hundred steps: what must be answered within a bound while nothing is wrong. */
+  /** Each hundred steps: the whole, and what must happen within a bound. */
   often(quietSince: number | undefined): void {
-    const now = this.#time.now()
-    const late = this.#asked.filter(({ at }) => now - at > 60_000)
-    this.#asked = this.#asked.filter(({ at }) => now - at <= 60_000)
-    for (const { session, framework, left, at } of late) {
-      const wasQuiet = quietSince !== undefined && at > quietSince + 60_000
-      if (wasQuiet && session.isOpen && framework.session === session && left.size > 0)
-        this.violated(
-          'L4',
-          `${framework.name} asked about ${[...left].join(' ')} and hears nothing`,
-          session.frameworkId,
-          ...[...left].map((id) => `${session.frameworkId}/${id}`),
-        )
-    }
+    this.quietSince = quietSince
+    this.#offers.often()
+    this.#words.often()
+    this.#whole.often()
   }
 
   /** At the end of a long quiet time: the three views agree, nothing leaks, nothing is left open. */
@@ -527,6 +572,9 @@ export class Checker implements FrameworkObserver, MachineObserver {
       const task = this.tasks.get(key)
       if (where.length > 1)
         this.violated('S3', `${key} runs on ${where.map(({ name }) => name).join(' and ')}`, key)
+      const frameworkId = key.slice(0, key.indexOf('/'))
+      if (this.frameworks.get(frameworkId)?.state === 'removed')
+        this.violated('S17', `${key} runs on ${where[0]?.name}, its framework is removed (F55)`, key)
       if (task === undefined || task.standing === 'finished' || isOver(task))
         this.violated(
           'F61',
@@ -588,6 +636,9 @@ export class Checker implements FrameworkObserver, MachineObserver {
     for (const key of wanted)
       if (!state.tasks.has(key))
         this.violated('F61', `${key} is wanted on ${machine.name} and not on record`, key, agentId)
+    for (const key of this.executors.get(agentId)?.keys() ?? [])
+      if (!state.executors.has(key))
+        this.violated('S18', `executor ${key} is charged on ${machine.name} and is not there`, key, agentId)
   }
 
   #compare(framework: SimFramework, quietMs: number): void {
@@ -621,7 +672,7 @@ export class Checker implements FrameworkObserver, MachineObserver {
         this.violated('F61', `${key} is ${task.mesos.state} and ${framework.name} believes it over`, key)
     }
     // An offer that nobody heard of stands until its timeout.
-    const isLongEnough = quietMs > this.#settings.offerTimeoutMs + 60_000
+    const isLongEnough = quietMs > this.settings.offerTimeoutMs + 60_000
     if (isLongEnough && own.length < framework.options.wanted)
       this.violated(
         'L2',
@@ -630,11 +681,6 @@ export class Checker implements FrameworkObserver, MachineObserver {
         frameworkId,
       )
   }
-}
-
-function isOver(task: Task): boolean {
-  const { state } = task.mesos
-  return state !== undefined && ENDS.has(state)
 }
 
 function ensure<T>(map: Map<string, Map<string, T>>, key: string): Map<string, T> {

@@ -42,6 +42,8 @@ export interface OwnTask {
 
 export interface FrameworkObserver {
   subscribed(framework: SimFramework, session: Session): void
+  /** On its way; whether it is heard is another matter. */
+  written(framework: SimFramework, session: Session, event: SchedulerEvent): void
   heard(framework: SimFramework, session: Session, event: SchedulerEvent): void
   acknowledging(frameworkId: string, taskId: string, uuid: string): void
   answered(framework: SimFramework, session: Session, call: SchedulerCall, status: number): void
@@ -183,6 +185,7 @@ export class SimFramework {
       for (const one of decoder.push(record)) {
         const decoded = decodeMessage('mesos.v1.scheduler.Event', TYPE, one)
         if (!decoded.ok) throw new Error(decoded.error)
+        this.options.observer.written(this, session, decoded.message)
         order = order.then(
           () =>
             new Promise<void>((resolve) => {

@@ -59,7 +59,7 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
     mutation: unconditional('front', ({ kind, do: how, when }) => {
       return kind === 'mail' && how === 'remove' && when.name === 'tag'
     }),
-    ground: { faults: { partition: 3, killAgent: 2 }, rates: { storeSlow: 0.3 } },
+    ground: { faults: { partition: 3, killAgent: 2 }, rates: { storeSlow: 0.4, pause: 0.005 } },
   },
   {
     name: 'custody-newest-first',
@@ -140,7 +140,7 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
     name: 'gates-unchecked',
     what: 'calls do not check the gate of their framework',
     mutation: unconditional('front', ({ kind, do: how }) => kind === 'gate' && how === 'check'),
-    ground: { faults: { ...SESSIONS, teardown: 4 }, strikeMs: 20_000, rates: { pause: 0.003 } },
+    ground: { faults: { takeOver: 6, teardown: 1 }, strikeMs: 15_000, rates: { pause: 0.01 } },
   },
   {
     name: 'lease-unchecked',
@@ -242,13 +242,13 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
       ...env,
       queues: { ...env.queues, sendToAgent: async () => {} },
     })),
-    ground: { profile: 'default', hours: 0.15, rates: { queueDropped: 0.3 }, faults: { killHost: 1 } },
+    ground: { profile: 'default', rates: { queueDropped: 0.3 }, faults: { killHost: 1 } },
   },
   {
     name: 'holds-for-ever',
     what: 'nobody ends the hold of an ACCEPT in pieces whose worker died',
     mutation: reads('detector', 'ledger', (ledger) => ({ ...ledger, holds: {} })),
-    ground: { faults: { killHost: 6, redeploy: 3 }, strikeMs: 15_000, bursts: 1, hours: 0.15 },
+    ground: { faults: { killHost: 4, killFramework: 2 }, rates: { crash: 0.04 }, bursts: 4 },
   },
   {
     name: 'allocator-forgets-charges',
@@ -291,7 +291,7 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
         },
       }),
     ),
-    ground: { faults: { partition: 2, loseMachine: 2 }, profile: 'default', hours: 0.1 },
+    ground: { faults: { partition: 2, loseMachine: 2 }, profile: 'default' },
   },
   {
     name: 'deactivation-ignored',
@@ -369,7 +369,7 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
         },
       }),
     ),
-    ground: { hours: 0.1, faults: { killHost: 1 } },
+    ground: { faults: { killHost: 1 } },
   },
 ]
 

@@ -26,14 +26,14 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
     name: 'registration-not-heard',
     what: 'silence is not counted from the registration at the earliest',
     mutation: reads('detector', 'ledger', (ledger) => ({ ...ledger, heardAt: 0 })),
-    ground: { profile: 'default', hours: 0.15, faults: CUT_OFF },
+    ground: { profile: 'default', faults: CUT_OFF },
   },
   {
     name: 'verdict-not-checked',
     what: 'an agent is marked also if it was heard between verdict and mark',
     mutation: unconditional('detector', (change) => change.kind === 'beats' && change.do === 'check'),
     ground: {
-      ...{ profile: 'default', hours: 0.15, faults: { partition: 8, pauseHost: 1 } },
+      ...{ profile: 'default', faults: { partition: 8, pauseHost: 1 } },
       ...{ strikeMs: 20_000, rates: { pause: 0.003 } },
     },
   },
@@ -44,7 +44,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
       ...env,
       settings: { ...env.settings, maxExpiredShare: 1 },
     })),
-    ground: { agents: 10, hours: 0.2, faults: MASS },
+    ground: { agents: 10, faults: MASS },
   },
   {
     name: 'guard-impatient',
@@ -54,7 +54,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
       guardSince: 1,
       removalTokens: Math.max(1, tick.removalTokens),
     })),
-    ground: { agents: 10, hours: 0.2, faults: MASS },
+    ground: { agents: 10, faults: MASS },
   },
   {
     name: 'removal-rate-forgotten',
@@ -63,7 +63,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
       ...env,
       settings: { ...env.settings, removalsPerMinute: 1e6 },
     })),
-    ground: { agents: 10, hours: 0.2, faults: MASS, settings: { removalsPerMinute: 3 } },
+    ground: { agents: 10, faults: MASS, settings: { removalsPerMinute: 3 } },
   },
   {
     name: 'impatient-failover',
@@ -101,7 +101,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
       all.some(({ kind, do: how, item }) => kind === 'task' && how === 'put' && isLost(item)),
     ),
     ground: {
-      ...{ profile: 'default', hours: 0.15, faults: CUT_OFF },
+      ...{ profile: 'default', faults: CUT_OFF },
       ...{ strikeMs: 20_000, rates: { pause: 0.004 } },
     },
   },
@@ -109,7 +109,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
     name: 'loss-forgets-custody',
     what: 'an end in custody does not keep a task from being lost',
     mutation: reads('detector', 'task', (task) => ({ ...task, custody: [] })),
-    ground: { profile: 'default', hours: 0.15, faults: { ...CUT_OFF, silence: 6 } },
+    ground: { profile: 'default', faults: { ...CUT_OFF, silence: 6 } },
   },
   {
     name: 'losses-untold',
@@ -119,7 +119,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
         change: (change) => (change.kind === 'loss' || change.kind === 'lossHead' ? undefined : change),
       }),
     ),
-    ground: { profile: 'default', hours: 0.15, faults: { partition: 1 }, strikeMs: 30_000 },
+    ground: { profile: 'default', faults: { partition: 1 }, strikeMs: 30_000 },
   },
   {
     name: 'kill-forgotten-on-return',
@@ -127,7 +127,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
     mutation: writes('front', 'run', (run) =>
       run.listedIn === undefined || run.wanted !== 'stop' ? run : { ...run, wanted: 'run', kills: 0 },
     ),
-    ground: { profile: 'default', hours: 0.15, faults: CUT_OFF },
+    ground: { profile: 'default', faults: CUT_OFF },
   },
   {
     name: 'gone-may-return',

@@ -19,7 +19,7 @@ export interface Mutant {
 }
 
 export const MAX_SEEDS = 20
-const GROUND = { hours: 0.2, agents: 5, profile: 'mesos' } as const
+const GROUND = { hours: 0.2, agents: 5, profile: 'mesos', strikeMs: 30_000 } as const
 
 export const MUTANTS: readonly Mutant[] = [...CONTROL_MUTANTS, ...DETECTION_MUTANTS, ...AGENT_MUTANTS]
 
