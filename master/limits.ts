@@ -61,6 +61,11 @@ export const RESEND_MAX_MS = 10 * 60_000
 /** Mesos: max_completed_frameworks, max_completed_tasks_per_framework. */
 export const MAX_COMPLETED_FRAMEWORKS = 50
 export const MAX_COMPLETED_TASKS_PER_FRAMEWORK = 1_000
+/** Mesos: max_unreachable_tasks_per_framework. */
+export const MAX_UNREACHABLE_TASKS_PER_FRAMEWORK = 1_000
+/** Mesos: registry_max_agent_age and registry_max_agent_count, of each list of lost agents. */
+export const REGISTRY_MAX_AGENT_AGE_MS = 14 * 24 * 3_600_000
+export const REGISTRY_MAX_AGENT_COUNT = 102_400
 /** Mesos: max_operator_event_stream_subscribers. */
 export const MAX_OPERATOR_SUBSCRIBERS = 1_000
 /** Finished tasks stay as evidence for late repeats. */

@@ -76,6 +76,8 @@ export interface Ledger extends Versioned {
   readonly unreachableSince?: number
   /** Cluster time at which it was lost in whatever way; two weeks later it is forgotten (F18). */
   readonly lostAt?: number | undefined
+  /** Gone for a while: its queue was deleted. */
+  readonly isQueueRemoved?: boolean | undefined
   /** Work left open on this agent, finished by whoever meets it (loss, return, gone). */
   readonly openWork?: OpenWork
   readonly beatShard: number
@@ -205,6 +207,8 @@ export interface AgentEntry extends Versioned {
   readonly reregisteredAt?: number | undefined
   readonly commandQueueUrl: string
   readonly life: Ledger['life']
+  /** Of its last loss, cluster time; the oldest are forgotten first (F18). */
+  readonly lostAt?: number | undefined
 }
 
 /**

@@ -51,17 +51,18 @@ export async function register(env: Environment, call: RegisterCall): Promise<Re
 }
 
 async function decided(env: Environment, agentId: string, call: RegisterCall): Promise<Registration> {
-  const { url } = await env.queues.ensureAgentQueue(agentId)
   const context = await contextOf(env)
   return await transact(env, {
     name: 'register',
-    load: () => load(env, agentId, url),
+    load: () => load(env, agentId),
     decide: (loaded): Decision<Registration> => decide(loaded, call, context),
   })
 }
 
-async function load(env: Environment, agentId: string, commandQueueUrl: string): Promise<RegisterLoaded> {
+async function load(env: Environment, agentId: string): Promise<RegisterLoaded> {
   const ledger = await env.store.get('ledger', { agentId })
+  // An agent that is gone is told so in the answer; its queue is not made once more.
+  const commandQueueUrl = ledger?.life === 'gone' ? '' : (await env.queues.ensureAgentQueue(agentId)).url
   const beatShard = ledger?.beatShard ?? beatShardOf(agentId, env.settings)
   const indexShard = ledger?.indexShard ?? indexShardOf(agentId, env.settings)
   const [[entry, beats], frameworks] = await Promise.all([

@@ -1,10 +1,11 @@
 // One tick: cluster time goes on, canaries are sent, and whatever is due is done. Safe to run twice, late or at once.
 import type { Tick } from '../../master/model.ts'
 import { finishDrains } from '../agents/drain.ts'
+import { forgetLost } from '../agents/forget.ts'
 import { finishHooks } from '../agents/hooks.ts'
 import type { Environment } from '../environment.ts'
 import { lookAfterFrameworks } from './frameworks.ts'
-import { expireOffers, finishOpenWorkOfAgents, forgetLost, stopUnansweredLaunches } from './leftovers.ts'
+import { expireOffers, finishOpenWorkOfAgents, stopUnansweredLaunches } from './leftovers.ts'
 import { look } from './sight.ts'
 import { expireSilent } from './silent-agents.ts'
 import { sendCanaries, takeTick } from './tick.ts'
@@ -36,7 +37,7 @@ async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<
   await pass(env, 'open work', () => finishOpenWorkOfAgents(env, tick, sight))
   await pass(env, 'drains', () => finishDrains(env, sight.ledgers))
   await pass(env, 'termination hooks', () => finishHooks(env, sight.ledgers))
-  await pass(env, 'forgotten agents', () => forgetLost(env, tick, sight))
+  await pass(env, 'forgotten agents', () => forgetLost(env, { ...sight, now: tick.at }))
   await pass(env, 'unanswered launches', () => stopUnansweredLaunches(env, tick, sight))
 }
 

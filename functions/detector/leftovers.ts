@@ -1,5 +1,4 @@
 // What others left half done on agents: expired offers, holds, losses, returns, launches nobody answered.
-import { forgetAgent, isForgettable } from '../../master/agents/forget.ts'
 import { offeredTo, withdraw } from '../../master/agents/offers.ts'
 import { isListed } from '../../master/agents/return-mark.ts'
 import { isOverdue, stopUnanswered } from '../../master/agents/unanswered.ts'
@@ -10,7 +9,7 @@ import type { Ledger, Tick } from '../../master/model.ts'
 import { EMPTY_DIGEST } from '../../protocol/digest.ts'
 import { spread } from '../../protocol/hash.ts'
 import { inParallel } from '../agents/in-parallel.ts'
-import { entryRef, loadFrameworks, loadItems, loadPiece } from '../agents/load.ts'
+import { loadFrameworks, loadItems, loadPiece } from '../agents/load.ts'
 import { finishLosses, finishReturnOf } from '../agents/open-work.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
@@ -68,32 +67,6 @@ export async function finishOpenWorkOfAgents(
       .map(([acceptId]) => ({ agentId: ledger.agentId, acceptId })),
   )
   await inParallel(holds, env.log, 'end of a hold', (hold) => finishHold(env, hold))
-}
-
-/** Agents lost two weeks ago are forgotten; one that comes back all the same is admitted with its id (F17, F18). */
-export async function forgetLost(env: Environment, tick: Tick, { ledgers }: Sight): Promise<void> {
-  const due = ledgers.filter((ledger) => isForgettable(ledger, tick.at))
-  await inParallel(due, env.log, 'forget agent', ({ agentId }) => forget(env, agentId))
-}
-
-async function forget(env: Environment, agentId: string): Promise<void> {
-  const context = await contextOf(env)
-  let isMore = true
-  while (isMore) {
-    isMore = await transact(env, {
-      name: 'forget agent',
-      load: async () => {
-        const ledger = await env.store.get('ledger', { agentId })
-        if (ledger === undefined) return undefined
-        const [entry, items] = await Promise.all([
-          env.store.get('agent', entryRef(ledger)),
-          loadItems(env, agentId),
-        ])
-        return { ledger, entry, ...items }
-      },
-      decide: (loaded) => (loaded === undefined ? nothing(false) : forgetAgent(loaded, context)),
-    })
-  }
 }
 
 /** Launches that nobody answered by their deadline are to be stopped. */

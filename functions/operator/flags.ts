@@ -4,6 +4,7 @@ import {
   MAX_COMPLETED_FRAMEWORKS,
   MAX_COMPLETED_TASKS_PER_FRAMEWORK,
   MAX_OPERATOR_SUBSCRIBERS,
+  MAX_UNREACHABLE_TASKS_PER_FRAMEWORK,
   MIN_ALLOCATABLE,
 } from '../../master/limits.ts'
 import type { Settings } from '../../master/settings.ts'
@@ -27,9 +28,12 @@ export function flags(settings: Settings): readonly Flag[] {
     max_completed_frameworks: String(MAX_COMPLETED_FRAMEWORKS),
     max_completed_tasks_per_framework: String(MAX_COMPLETED_TASKS_PER_FRAMEWORK),
     max_operator_event_stream_subscribers: String(MAX_OPERATOR_SUBSCRIBERS),
+    max_unreachable_tasks_per_framework: String(MAX_UNREACHABLE_TASKS_PER_FRAMEWORK),
     min_allocatable_resources: `cpus:${MIN_ALLOCATABLE.cpus / 1000}|mem:${MIN_ALLOCATABLE.mem / 1000}`,
     offer_timeout: duration(settings.offerTimeoutMs),
     port: String(publicAddress.port),
+    registry_max_agent_age: duration(settings.registryMaxAgentAgeMs),
+    registry_max_agent_count: String(settings.registryMaxAgentCount),
     role_sorter: 'drf',
     timer_profile: settings.profileName,
   }

@@ -47,6 +47,9 @@ export function memoryQueues(clock: Clock): MessageSource {
       if (!queues.has(name)) add(name, 'agent')
       return { url: `memory:${name}` }
     },
+    async removeAgentQueue(agentId) {
+      queues.delete(keyOf({ agentId }))
+    },
     send: (queue, body, options) => source.sendTo(queue, body, options),
     sendToAgent: (agentId, body) => source.sendTo({ agentId }, nudgeBody(body)),
     async sendTo(name, body, options = {}) {

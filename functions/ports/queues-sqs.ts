@@ -24,8 +24,6 @@ export interface SqsOptions {
 export interface SqsQueues extends MessageSource {
   /** Makes the functions' queues where nobody else does (one machine; on AWS the stack makes them). */
   ensureFunctionQueues(): Promise<void>
-  /** Deletes an agent's own queue; one that is not there is no error. */
-  removeAgentQueue(agentId: string): Promise<void>
   close(): void
 }
 

@@ -26,6 +26,8 @@ export interface Queues {
   sendToAgent(agentId: string, body: string): Promise<void>
   /** Makes the agent's own command queue, or finds it; may be repeated. */
   ensureAgentQueue(agentId: string): Promise<{ readonly url: string }>
+  /** Deletes the agent's own queue with what is in it; one that is not there is no error. */
+  removeAgentQueue(agentId: string): Promise<void>
   /** URL under which agents send beats. */
   beatsQueueUrl(): string
   /** Endpoint to tell agents when the queues are not AWS's own. */

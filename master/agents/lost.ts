@@ -80,7 +80,12 @@ export function loseAgent(
     ...mail,
   ]
   if (entry !== undefined) {
-    changes.push({ do: 'put', kind: 'agent', item: { ...entry, life }, when: { name: 'unchanged' } })
+    changes.push({
+      do: 'put',
+      kind: 'agent',
+      item: { ...entry, life, lostAt: context.now },
+      when: { name: 'unchanged' },
+    })
   }
   if (judged !== undefined) {
     changes.push({ do: 'check', kind: 'beats', item: judged, when: { name: 'unchanged' } })

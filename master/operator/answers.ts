@@ -16,7 +16,7 @@ import type {
 import { reservationOf } from '../../protocol/resource-format.ts'
 import { add } from '../../protocol/resources.ts'
 import { rolesOf } from '../frameworks/roles.ts'
-import { MAX_COMPLETED_TASKS_PER_FRAMEWORK } from '../limits.ts'
+import { MAX_COMPLETED_TASKS_PER_FRAMEWORK, MAX_UNREACHABLE_TASKS_PER_FRAMEWORK } from '../limits.ts'
 import type { Drain, Resources } from '../model.ts'
 import type { ClusterView, Held, ShownAgent, ShownFramework, ShownOffer, ShownTask } from './view.ts'
 
@@ -69,12 +69,13 @@ export function getTasks(view: ClusterView): MasterResponseGetTasks {
   }
 }
 
-/** A framework's tasks of one list, the oldest first; of the completed ones the latest thousand. */
+/** A framework's tasks of one list, the oldest first; of those that are over or away the latest thousand. */
 export function tasksAt({ tasks }: ShownFramework, place: ShownTask['place']): readonly ShownTask[] {
   const found = tasks
     .filter((task) => task.place === place)
     .toSorted((a, b) => a.task.createdAt - b.task.createdAt || (a.task.taskId < b.task.taskId ? -1 : 1))
-  return place === 'completed' ? found.slice(-MAX_COMPLETED_TASKS_PER_FRAMEWORK) : found
+  if (place === 'completed') return found.slice(-MAX_COMPLETED_TASKS_PER_FRAMEWORK)
+  return place === 'unreachable' ? found.slice(-MAX_UNREACHABLE_TASKS_PER_FRAMEWORK) : found
 }
 
 /** A registered agent; whether it is offered to anybody is `active` and not `deactivated`. */
