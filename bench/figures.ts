@@ -17,7 +17,7 @@ export function spreadOf(values: readonly number[]): Spread {
 /** One line of the table: what was measured, in which unit, and what it is compared with. */
 export interface Row {
   readonly name: string
-  readonly unit: 'ms' | '/s' | 'calls' | 'units'
+  readonly unit: 's' | 'ms' | '/s' | 'calls' | 'units'
   readonly spread?: Spread | undefined
   readonly value?: number | undefined
   readonly wanted?: string | undefined

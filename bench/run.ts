@@ -1,12 +1,14 @@
-// `npm run bench [-- --write]`: latency, throughput and cost of the control plane on this machine, as ratios to what
-// the table's emulator can do in the same run.
+// `npm run bench [-- --write | --only word]`: latency, throughput, cost and recovery of a cluster on this machine; rates
+// as ratios to what the table's emulator can do in the same run.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
 import { startLiveCluster } from '../test/live/cluster.ts'
 import { ROOT } from '../test/vitest.ts'
 import { measureCounts } from './counts.ts'
+import { measureBoth, measureControlPlaneLoss, measureMachineLoss } from './failures.ts'
 import { format, markdown, type Row, spreadOf } from './figures.ts'
 import { JobRunner } from './jobs.ts'
 import { startMockAgents } from './mock-agents.ts'
@@ -19,20 +21,40 @@ const SINGLE_RUNS = 60
 
 const rows: Row[] = []
 const loadBefore = loadavg()[0] ?? 0
-say('the table alone')
-const raw = await measureRawTable()
-rows.push({ name: 'emulator: 4-item transactions, one at a time', unit: '/s', value: raw.sequential })
-rows.push({ name: 'emulator: the same, 16 in flight', unit: '/s', value: raw.sixteen })
+let rawRates: RawRates | undefined
+const options = readOptions()
+const runs = (usual: number) => options.n ?? usual
 
-await withAgents()
-await withMockAgents(raw)
-say('counting calls and write units')
-rows.push(...(await measureCounts()))
-rows.push(...(await measureNomad(JOBS, say)))
+/** In this order; each can be run alone. */
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  table: async () => void (await raw()),
+  agents: withAgents,
+  placing: async () => withMockAgents(await raw()),
+  counts: async () => {
+    say('counting calls and write units')
+    rows.push(...(await measureCounts()))
+  },
+  nomad: async () => void rows.push(...(await measureNomad(JOBS, say))),
+  'machine-loss-default': async () => void rows.push(...(await measureMachineLoss('default', runs(20), say))),
+  'machine-loss-fast': async () => void rows.push(...(await measureMachineLoss('fast', runs(20), say))),
+  'control-plane-loss': async () => void rows.push(...(await measureControlPlaneLoss(runs(10), say))),
+  'both-lost': async () => void rows.push(...(await measureBoth(runs(5), say))),
+}
+
+const chosen = Object.keys(PARTS).filter((name) => name.includes(options.only ?? ''))
+if (chosen.length === 0) {
+  console.error(`error: no part is called ${options.only}; there are ${Object.keys(PARTS).join(', ')}`)
+  process.exit(2)
+}
+if (options.write && options.only !== undefined) {
+  console.error('error: the table is written whole; leave out --only, or --write')
+  process.exit(2)
+}
+for (const name of chosen) await PARTS[name]?.()
 
 const text = report()
 console.log(`\n${text}`)
-if (process.argv.includes('--write')) {
+if (options.write) {
   const file = join(ROOT, 'bench', 'README.md')
   const before = existsSync(file) ? readFileSync(file, 'utf8') : '# Numbers\n'
   const kept = before.split('<!-- figures')[0]?.trimEnd()
@@ -40,8 +62,19 @@ if (process.argv.includes('--write')) {
   console.log('bench/README.md written')
 }
 
+/** What the table alone can do, measured once. */
+async function raw(): Promise<RawRates> {
+  if (rawRates !== undefined) return rawRates
+  say('the table alone')
+  rawRates = await measureRawTable()
+  rows.push({ name: 'emulator: 4-item transactions, one at a time', unit: '/s', value: rawRates.sequential })
+  rows.push({ name: 'emulator: the same, 16 in flight', unit: '/s', value: rawRates.sixteen })
+  return rawRates
+}
+
 /** Real agents that run real processes. */
 async function withAgents(): Promise<void> {
+  const rates = await raw()
   const spawnedAt = performance.now()
   const cluster = await startLiveCluster({ agents: 3, keepsData: false })
   rows.push({
@@ -89,7 +122,7 @@ async function withAgents(): Promise<void> {
       unit: '/s',
       value: four,
       wanted: '≥ 60',
-      ratio: ratioTo(four, raw),
+      ratio: ratioTo(four, rates),
       peers,
     })
     rows.push({
@@ -97,7 +130,7 @@ async function withAgents(): Promise<void> {
       unit: '/s',
       value: all,
       wanted: '≥ 60',
-      ratio: ratioTo(all, raw),
+      ratio: ratioTo(all, rates),
       peers,
     })
     await runner.stop()
@@ -171,6 +204,23 @@ function commit(): string {
   } catch {
     return 'unknown'
   }
+}
+
+function readOptions() {
+  const count = (given: string) => {
+    const value = Number(given)
+    if (!Number.isInteger(value) || value < 1)
+      throw new InvalidArgumentError('a whole number above 0 is expected')
+    return value
+  }
+  return new Command('npm run bench --')
+    .description('Latency, throughput, cost and recovery of a cluster on this machine.')
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .option('--write', 'write the table into bench/README.md', false)
+    .option('--only <word>', 'only the parts with this word in their name')
+    .option('--n <n>', 'how often each failure is tried', count)
+    .parse(process.argv.slice(2), { from: 'user' })
+    .opts<{ write: boolean; only?: string; n?: number }>()
 }
 
 function say(text: string): void {
