@@ -70,8 +70,8 @@ export const REGISTRY_MAX_AGENT_COUNT = 102_400
 export const MAX_OPERATOR_SUBSCRIBERS = 1_000
 /** Finished tasks stay as evidence for late repeats. */
 export const FINISHED_TASK_KEPT_MS = 3_600_000
-/** Tombstones of frameworks (F50). */
-export const FRAMEWORK_TOMBSTONE_MS = 14 * 24 * 3_600_000
+/** Tombstones of frameworks: two weeks at least (F50), and longer than lost agents are remembered. */
+export const FRAMEWORK_TOMBSTONE_MS = 28 * 24 * 3_600_000
 /** A committed launch without any update from its agent becomes a kill after this. */
 export const LAUNCH_ANSWER_MS = 10 * 60_000
 /** An ACCEPT in pieces is finished or given up within this. */

@@ -1,6 +1,8 @@
 // Frameworks whose time is over: leases that lapsed, failover timeouts, work that follows them.
 //
 // All of it runs over unbroken ticks only: an outage of ours ends no session and removes no framework (R10).
+import type { Change } from '../../master/decision.ts'
+import { FRAMEWORK_TOMBSTONE_MS } from '../../master/limits.ts'
 import type { Framework, Tick } from '../../master/model.ts'
 import { all } from '../../store/store.ts'
 import { inParallel } from '../agents/in-parallel.ts'
@@ -27,6 +29,33 @@ export async function lookAfterFrameworks(env: Environment, tick: Tick): Promise
   await inParallel(due, env.log, 'removal', ({ frameworkId }) => removeIfDue(env, frameworkId))
   const open = frameworks.filter(({ openWork }) => openWork !== undefined)
   await inParallel(open, env.log, 'open work', ({ frameworkId }) => finishOpenWork(env, frameworkId))
+  const old = frameworks.filter((framework) => isForgotten(framework, tick)).slice(0, FORGOTTEN_AT_ONCE)
+  await inParallel(old, env.log, 'forgetting', (framework) => forget(env, framework))
+}
+
+/** A first tick after years must not be one of ten thousand removals. */
+const FORGOTTEN_AT_ONCE = 64
+
+/** Every tick reads this list, so it must not grow with every framework that ever was. */
+function isForgotten({ state, removedAt, openWork }: Framework, { at }: Tick): boolean {
+  return state === 'removed' && openWork === undefined && at - (removedAt ?? at) > FRAMEWORK_TOMBSTONE_MS
+}
+
+/** Its tasks and mail are gone for long; what is left is its tombstone, and what stands beside it. */
+async function forget(env: Environment, { frameworkId, version, gates }: Framework): Promise<void> {
+  const when = { name: 'anything' } as const
+  const beside = Array.from({ length: gates }, (_, index): Change => {
+    return { do: 'remove', kind: 'gate', item: { frameworkId, index }, when }
+  })
+  await env.store.commit(
+    [
+      { do: 'remove', kind: 'framework', item: { frameworkId, version }, when: { name: 'unchanged' } },
+      { do: 'remove', kind: 'lease', item: { frameworkId }, when },
+      { do: 'remove', kind: 'called', item: { frameworkId }, when },
+      ...beside,
+    ],
+    env.ids.uuid(),
+  )
 }
 
 /** True if a disconnected framework had its time, ticks being unbroken (C52, F48, F49). */

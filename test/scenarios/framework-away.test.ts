@@ -165,6 +165,21 @@ describe('not back in time', () => {
     expect(await w.mail(first.framework.frameworkId)).toEqual([])
   })
 
+  test('F50: tombstones go after four weeks: the list of frameworks does not grow for ever', async () => {
+    const { w, first } = await cast()
+    expect(await first.call({ type: 'TEARDOWN' })).toBe(202)
+    await w.run(3_000)
+    w.clock.move(28 * DAY_MS)
+    await w.run(3_000)
+    expect((await w.store.query('frameworks', {})).found).toEqual([])
+    expect(await w.store.get('gate', { ...first.framework, index: 0 })).toBeUndefined()
+    expect(await w.store.get('lease', first.framework)).toBeUndefined()
+    // Whoever comes with the id then is a new framework that begins anew.
+    const other = await playedSession(w, again(first))
+    expect(await other.call({ type: 'REVIVE' })).toBe(202)
+    expect(await other.statuses()).toEqual([])
+  })
+
   test('F53: failover_timeout 0 ends tasks when the client went, and ten seconds later when we ended a piece', async () => {
     const gone = await cast({ failover_timeout: 0 })
     await gone.first.end('closed')
