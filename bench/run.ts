@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { startLiveCluster } from '../test/live/cluster.ts'
 import { ROOT } from '../test/vitest.ts'
 import { measureCounts } from './counts.ts'
+import { measureDetection } from './detection.ts'
 import { measureBoth, measureControlPlaneLoss, measureMachineLoss } from './failures.ts'
 import { format, markdown, type Row, spreadOf } from './figures.ts'
 import { JobRunner } from './jobs.ts'
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   counts: async () => {
     say('counting calls and write units')
     rows.push(...(await measureCounts()))
+rows.push(...(await measureDetection(say)))
   },
   nomad: async () => void rows.push(...(await measureNomad(JOBS, say))),
   'machine-loss-default': async () => void rows.push(...(await measureMachineLoss('default', runs(20), say))),

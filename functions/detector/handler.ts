@@ -4,6 +4,7 @@ import { finishDrains } from '../agents/drain.ts'
 import { forgetLost } from '../agents/forget.ts'
 import { finishHooks } from '../agents/hooks.ts'
 import type { Environment } from '../environment.ts'
+import { goOn } from '../restore/restore.ts'
 import { lookAfterFrameworks } from './frameworks.ts'
 import { expireOffers, finishOpenWorkOfAgents, stopUnansweredLaunches } from './leftovers.ts'
 import { look } from './sight.ts'
@@ -21,6 +22,8 @@ export interface DetectOptions {
  */
 export async function detect(env: Environment, options: DetectOptions = {}): Promise<void> {
   const before = await env.store.get('tick', {})
+  // While a restored table is made right no time passes: whoever began it may have died.
+  if (before?.closed === true) return void (await goOn(env))
   const tick = await takeTick(env, options.at ?? env.clock.now())
   if (tick === undefined) return
   // First of all: a canary that is late makes everybody look silent for less long, never for longer.

@@ -24,9 +24,11 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
   const { tickMs, timeoutMs } = env.settings.profile
   const rounds = Math.max(1, Math.round(ROUND_MS / tickMs))
   const turn = tick.number % rounds
+  const silences = entries.length <= READ_ALL_BELOW ? new Map<string, number>() : silencesIn(beats)
   const chosen = entries.filter(({ agentId, life }) => {
     if (entries.length <= READ_ALL_BELOW || spread(agentId) % rounds === turn) return true
-    return (life === 'active' || life === 'returning') && looksSilent(agentId, beats, timeoutMs)
+    const silence = silences.get(agentId) ?? Number.POSITIVE_INFINITY
+    return (life === 'active' || life === 'returning') && silence > timeoutMs / 2
   })
   const ledgers = present(
     await env.store.getMany(
@@ -49,10 +51,14 @@ async function loadBeats(env: Environment): Promise<readonly Beats[]> {
   return present(await env.store.getMany('beats', refs))
 }
 
-/** By the beats alone: its registration, which the ledger knows, may still speak for it. */
-function looksSilent(agentId: string, beats: readonly Beats[], timeoutMs: number): boolean {
-  return !beats.some(({ agents, canary, hearingSince }) => {
-    const record = agents[agentId]
-    return record !== undefined && canary.stamp - Math.max(record.stamp, hearingSince) <= timeoutMs / 2
-  })
+/** By the beats alone: its registration, which the ledger knows, may still speak for an agent. */
+function silencesIn(shards: readonly Beats[]): ReadonlyMap<string, number> {
+  const silences = new Map<string, number>()
+  for (const { agents, canary, hearingSince } of shards) {
+    for (const [agentId, { stamp }] of Object.entries(agents)) {
+      const silence = canary.stamp - Math.max(stamp, hearingSince)
+      silences.set(agentId, Math.min(silence, silences.get(agentId) ?? silence))
+    }
+  }
+  return silences
 }

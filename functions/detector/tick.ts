@@ -10,6 +10,7 @@ import type { Environment } from '../environment.ts'
  */
 export async function takeTick(env: Environment, at: number): Promise<Tick | undefined> {
   const last = await env.store.get('tick', {})
+  if (last?.closed === true) return undefined
   const now = Math.max(at, last?.at ?? 0)
   const isBroken = last === undefined || now - last.at > env.settings.profile.hearingGapMs
   const tick: Tick = {
