@@ -105,13 +105,14 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
         if (result.kind !== 'committed' || this.#tokens.has(token)) return result
         this.#tokens.add(token)
         if (this.#tokens.size > 20_000) this.#tokens = new Set([...this.#tokens].slice(10_000))
-        this.#committed(changes)
+        this.committed(changes)
         return result
       },
     }
   }
 
-  #committed(changes: readonly Change[]): void {
+  /** A transaction that took effect. */
+  committed(changes: readonly Change[]): void {
     this.commits += 1
     this.#offers.onAccept(changes)
     const agents = new Set<string>()
