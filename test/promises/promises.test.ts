@@ -35,6 +35,7 @@ describe('what a title proves', () => {
     ['what F26 says is talked of', ''],
     ['an agent (see F26 there) is marked', ''],
     ['F26', 'F26'],
+    ['C141 (application/json) F81 DRAIN_AGENT kills', 'C141 F81'],
     ['S1–S3, L4: seed 7 holds', 'S1 S2 S3 L4'],
   ])('%s', (title, labels) => {
     expect([...labelsOf(title)].join(' ')).toBe(labels)

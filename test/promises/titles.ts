@@ -25,6 +25,8 @@ function leading(part: string): readonly string[] {
   const found: string[] = []
   for (const word of part.trim().split(/\s+/)) {
     const bare = word.replace(/[,:]$/, '')
+    // `C77 (json) F63 …`: which case of a table it is.
+    if (found.length > 0 && /^\(.+\)$/.test(bare)) continue
     if (!NUMBERS.test(bare) && !TRACE.test(bare)) break
     found.push(...each(bare))
     if (word.endsWith(':')) break
