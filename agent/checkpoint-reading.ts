@@ -1,5 +1,6 @@
 // Reads a checkpoint back: a torn end is cut off, and any other damage stops a strict agent with a sentence (F31).
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -141,7 +142,10 @@ export class CheckpointReader {
     const bytes = readFileSync(path)
     const { lines, torn } = linesOf(bytes)
     const isTorn = torn !== '' && !holdsSeal(torn)
-    const broken = torn === '' || isTorn ? [] : ['its last line has no end']
+    // Only its end was torn off, or damaged: the seal tells which.
+    const isEndTorn = torn !== '' && !isTorn
+    if (isEndTorn) lines.push(torn)
+    const broken: string[] = []
     const records: Readonly<Record<string, unknown>>[] = []
     const good: string[] = []
     for (const [index, line] of lines.entries()) {
@@ -169,6 +173,7 @@ export class CheckpointReader {
       )
       if (broken.length > 0) this.#mend(path, bytes, good, broken)
       else if (isTorn) truncateSync(path, bytes.lastIndexOf('\n') + 1)
+      else if (isEndTorn) appendFileSync(path, '\n')
       return task
     } catch (error) {
       this.#damaged(path, describe(error), strict)
@@ -199,7 +204,7 @@ export class CheckpointReader {
 }
 
 /** Whole lines without their ends, and what follows the last end. */
-function linesOf(bytes: Buffer): { readonly lines: readonly string[]; readonly torn: string } {
+function linesOf(bytes: Buffer): { readonly lines: string[]; readonly torn: string } {
   const lines = bytes.toString('utf8').split('\n')
   const torn = lines.pop() ?? ''
   return { lines, torn }

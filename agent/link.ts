@@ -115,7 +115,9 @@ export function startLink(options: LinkOptions): Link {
   }
 
   async function registerOnce(): Promise<RegisterAnswer> {
-    const calls = registerCalls()
+    const calls = await new Promise<RegisterCall[]>((resolve) => {
+      acting.whenOnDisk(() => resolve(registerCalls()))
+    })
     let answer: RegisterAnswer = { kind: 'next-page' }
     for (const call of calls) {
       answer = await heard(call)
@@ -217,7 +219,7 @@ export function startLink(options: LinkOptions): Link {
     const pages: Extract<SyncAnswer, { kind: 'wanted' }>[] = []
     let after: string | undefined
     do {
-      const { applied } = acting.state
+      const { applied } = acting.onDisk
       const answer: SyncAnswer = await heard({
         type: 'SYNC',
         ...who,
@@ -279,7 +281,8 @@ export function startLink(options: LinkOptions): Link {
       cancel?.()
     }
     const beat = async () => {
-      const { agentId, incarnation, applied, digest } = acting.state
+      const { agentId, incarnation } = acting.state
+      const { applied, digest } = acting.onDisk
       // Beats follow each other at the interval, whatever time one takes; one that is late is not overtaken.
       const due = clock.now() + beats.intervalMs
       if (agentId !== undefined && queues !== undefined) {

@@ -14,6 +14,7 @@ import { bootId } from './containerizer/process-table.ts'
 import type { ContainerOrder, Containers } from './containers.ts'
 import { type ControlPlane, httpControlPlane } from './control-plane.ts'
 import { isWaitingForExecutors } from './decisions/recovered.ts'
+import type { Disk } from './disk.ts'
 import { ExecutorStreams } from './executor/streams.ts'
 import { emptyStaging, fetchUris } from './fetcher.ts'
 import type { Reconfiguration } from './identity.ts'
@@ -55,6 +56,8 @@ export interface AgentOptions {
   /** `cleanup`: ends everything that still runs instead of taking it over (F37). */
   readonly recover?: 'reconnect' | 'cleanup' | undefined
   readonly instanceId?: string | undefined
+  /** What the checkpoint is written with; the machine's own unless given. */
+  readonly disk?: Disk | undefined
   /** As `GET_FLAGS` shows them. */
   readonly flags?: Readonly<Record<string, string>> | undefined
   readonly clock?: Clock | undefined
@@ -102,7 +105,7 @@ async function startLocked(
   log: Log,
   unlock: () => void,
 ): Promise<RunningAgent> {
-  const checkpoint = new Checkpoint(options.workDir)
+  const checkpoint = new Checkpoint(options.workDir, { disk: options.disk })
   const remembered = checkpoint.read(options.strict ?? true, { bootId: bootId() })
   for (const what of remembered.skipped) log.warn('a broken checkpoint is skipped', { what })
   const rebooted = remembered.bootId !== undefined && remembered.bootId !== bootId()
@@ -150,6 +153,11 @@ async function startLocked(
     agentInfo,
     write: (saves: readonly Save[], now) => checkpoint.write(saves, now),
     act,
+    onDisk: (said) => {
+      if (said === 'takes-again') log.info('the disk takes writes again; what had waited is done now')
+      else
+        log.error('nothing is started, ended or told until it can be written down', { error: said.refuses })
+    },
     onFailure: (error) => {
       log.error('the agent cannot go on; its tasks go on without it', { error: describe(error) })
       void stop().then(() => options.onEnd?.(describe(error), true))

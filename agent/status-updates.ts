@@ -77,7 +77,12 @@ export function startReporter(options: ReporterOptions): Reporter {
     const wait = Math.max(ms, pausedUntil - clock.now())
     cancel = clock.after(wait, () => {
       cancel = undefined
-      void handIn()
+      // Nothing is told that could be forgotten: its number would be given to another update.
+      inFlight = true
+      acting.whenOnDisk(() => {
+        inFlight = false
+        void handIn()
+      })
     })
   }
 

@@ -1,4 +1,6 @@
 // A task's log: its launch in the first record, then what happened; replaying it gives the record back.
+import { createHash } from 'node:crypto'
+import type { UpdateReport } from '../protocol/agent-messages.ts'
 import { remember } from './decisions/updates.ts'
 import { isTerminal, type TaskRecord } from './state.ts'
 import type { TaskLogEntry } from './turn.ts'
@@ -58,6 +60,9 @@ function applyUpdate(
   { update }: Extract<TaskLogEntry, { readonly update: unknown }>,
 ): void {
   const { status } = update
+  for (let number = task.lastUpdate + 1; number < update.number; number++) {
+    task.pending.push(fillerFor(update, number))
+  }
   task.pending.push(update)
   task.lastUpdate = update.number
   task.state = status.state
@@ -65,4 +70,13 @@ function applyUpdate(
   if (status.uuid !== undefined) task.executorUuids.add(status.uuid)
   if (status.state === 'TASK_RUNNING') task.runningSince ??= (status.timestamp ?? 0) * 1000
   if (isTerminal(status.state)) task.stage = 'ended'
+}
+
+/**
+ * In the place of an update whose record was damaged: numbers without a gap, or nothing after it would be taken.
+ * It says what the next one says.
+ */
+function fillerFor(next: UpdateReport, number: number): UpdateReport {
+  const uuid = createHash('sha256').update(`${next.status.uuid} ${number}`).digest().subarray(0, 16)
+  return { ...next, number, status: { ...next.status, uuid: uuid.toString('base64') } }
 }

@@ -10,6 +10,7 @@ export function taskReportOf(task: TaskRecord, withInfo: boolean): TaskReport {
     ...(task.kind === 'command' ? {} : { executorId: task.executorId }),
     state: task.state,
     lastUpdate: task.lastUpdate,
+    waiting: task.pending.length,
     launchIncarnation: task.launch.launchIncarnation,
     launchGeneration: task.launch.launchGeneration,
     role: task.launch.role,

@@ -63,7 +63,7 @@ function recoverTask(turn: Turn, task: TaskRecord, container: FoundContainer, re
 
 /** F34: written down but never started. F32: the machine went down with it. */
 function taskLost(turn: Turn, task: TaskRecord, rebooted: boolean): void {
-  if (task.stage !== 'launched') {
+  if (task.stage !== 'launched' && task.runningSince === undefined) {
     const message = 'The agent restarted before the task was started'
     agentSays(turn, task, 'TASK_DROPPED', 'REASON_AGENT_RESTARTED', message)
     return
