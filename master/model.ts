@@ -382,6 +382,8 @@ export interface Tick extends Versioned {
   readonly guardSince?: number | undefined
   /** Agents the guard may still remove now, refilled with time. */
   readonly removalTokens: number
+  /** The same of the removal rate limit; absent: as many as it ever holds. */
+  readonly rateTokens?: number | undefined
 }
 
 /** One allocation at a time. */

@@ -34,6 +34,8 @@ export interface Settings {
   /** Share of reachable agents one pass may expire (S15), and per minute after the guard has held. */
   readonly maxExpiredShare: number
   readonly removalsPerMinute: number
+  /** Mesos: agent_removal_rate_limit, none by default. Agents that EC2 proves dead do not wait for it. */
+  readonly agentRemovalRateLimit?: RemovalRateLimit | undefined
   /** Who an agent is: the signer of its call, or on emulators the call itself (R16). */
   readonly agentIdentity: 'signed' | 'claimed'
   /** How often readers look into mailboxes; `READER_PAUSES` when absent. */
@@ -65,6 +67,12 @@ export const READER_PAUSES: ReaderPauses = {
   longestMs: 1_000,
   busyForMs: 60_000,
   idleMs: 3_000,
+}
+
+/** At most so many removals per interval, evenly apart. */
+export interface RemovalRateLimit {
+  readonly removals: number
+  readonly intervalMs: number
 }
 
 export interface NoticeSettings {

@@ -1,5 +1,5 @@
 // Silent agents: who is suspect is asked to call, who is silent beyond the timeout is unreachable, within the guard.
-import { type Candidate, guard, verdictOf } from '../../master/detection/verdict.ts'
+import { type Candidate, removals, silenceMs, verdictOf } from '../../master/detection/verdict.ts'
 import type { AgentEntry, Beats, Ledger, Tick } from '../../master/model.ts'
 import { inParallel } from '../agents/in-parallel.ts'
 import { lose } from '../agents/lifecycle.ts'
@@ -17,14 +17,18 @@ export async function expireSilent(
   sight: Sight,
   elapsedMs: number,
 ): Promise<readonly string[]> {
-  const { profile, maxExpiredShare, removalsPerMinute } = env.settings
+  const { profile, maxExpiredShare, removalsPerMinute, agentRemovalRateLimit: rateLimit } = env.settings
   const judged = sight.ledgers.filter(({ life }) => life === 'active' || life === 'returning')
   const verdicts = judged.map((ledger) => ({
     ledger,
     verdict: verdictOf(sight.beatsOf(ledger), ledger, profile.timeoutMs),
   }))
   const suspects = verdicts.filter(({ verdict }) => verdict === 'suspect').map(({ ledger }) => ledger)
-  const overdue = verdicts.filter(({ verdict }) => verdict === 'silent').map(({ ledger }) => ledger)
+  const overdue = verdicts
+    .filter(({ verdict }) => verdict === 'silent')
+    .map(({ ledger }) => ({ ledger, silence: silenceMs(sight.beatsOf(ledger), ledger) }))
+    .sort((a, b) => b.silence - a.silence)
+    .map(({ ledger }) => ledger)
   await askSuspects(env, suspects)
   // Whom EC2 proves dead is no part of what the guard doubts (R8).
   const proven = await lookAtMachines(env, tick, sight.ledgers, [...overdue, ...suspects])
@@ -33,19 +37,22 @@ export async function expireSilent(
     ({ agentId, life }) => (life === 'active' || life === 'returning') && !proven.has(agentId),
   )
   const zones = new Map(reachable.map((entry) => [entry.agentId, zoneOf(entry)]))
-  const guarded = guard(
+  const guarded = removals(
     silent.map(({ agentId }) => candidate(agentId, zones)),
     reachable.map(({ agentId }) => candidate(agentId, zones)),
     tick,
-    { now: tick.at, elapsedMs, timeoutMs: profile.timeoutMs, maxExpiredShare, removalsPerMinute },
+    { now: tick.at, elapsedMs, timeoutMs: profile.timeoutMs, maxExpiredShare, removalsPerMinute, rateLimit },
   )
   if (guarded.alarm) {
     const { guardSince } = guarded.next
     env.log.error('alarm: mass expiry held back', { silent: silent.length, of: reachable.length, guardSince })
   }
   const { guardSince: _, ...rest } = tick
+  const { next } = guarded
   const isChanged =
-    guarded.next.guardSince !== tick.guardSince || guarded.next.removalTokens !== tick.removalTokens
+    next.guardSince !== tick.guardSince ||
+    next.removalTokens !== tick.removalTokens ||
+    next.rateTokens !== tick.rateTokens
   // Tokens are taken before anybody is given up: a worker that dies here has spent them.
   if (isChanged && !(await putTick(env, { ...rest, ...guarded.next }))) return [...proven]
   return [...proven, ...(await giveUp(env, guarded.remove))]

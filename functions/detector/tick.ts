@@ -20,6 +20,7 @@ export async function takeTick(env: Environment, at: number): Promise<Tick | und
     unbrokenSince: isBroken ? now : last.unbrokenSince,
     ...(last?.guardSince === undefined ? {} : { guardSince: last.guardSince }),
     removalTokens: last?.removalTokens ?? 0,
+    ...(last?.rateTokens === undefined ? {} : { rateTokens: last.rateTokens }),
   }
   if (!(await putTick(env, tick))) return undefined
   return { ...tick, version: tick.version + 1 }

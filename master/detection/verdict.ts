@@ -5,6 +5,7 @@
 // An outage of the queue, the table, the detector or a first start leaves a gap between canaries, and silence counts
 // only from its end. A backlog keeps the chain whole: until it is read, the newest canary is old and nobody is late.
 import type { Beats, Ledger } from '../model.ts'
+import type { RemovalRateLimit } from '../settings.ts'
 
 /** What of a ledger is judged. */
 export type Judged = Pick<Ledger, 'agentId' | 'incarnation' | 'heardAt' | 'beatShard'>
@@ -38,6 +39,8 @@ export interface GuardState {
   /** Since when the guard holds back, without a pass below the limit between. */
   readonly guardSince?: number | undefined
   readonly removalTokens: number
+  /** Of the removal rate limit, where one is set; a full one when absent. */
+  readonly rateTokens?: number | undefined
 }
 
 export interface GuardFacts {
@@ -47,6 +50,7 @@ export interface GuardFacts {
   readonly timeoutMs: number
   readonly maxExpiredShare: number
   readonly removalsPerMinute: number
+  readonly rateLimit?: RemovalRateLimit | undefined
 }
 
 export interface Guarded {
@@ -55,6 +59,32 @@ export interface Guarded {
   /** True when others are held back: somebody should look. */
   readonly alarm: boolean
   readonly next: GuardState
+}
+
+/**
+ * Who of the silent is given up now: what the guard lets through, and of that no more than the removal rate limit, if
+ * one is set (F19). The others wait; one that is heard meanwhile is not silent at the next pass.
+ * @param silent longest silent first
+ * @param reachable all agents that are not lost yet, the silent ones among them
+ */
+export function removals(
+  silent: readonly Candidate[],
+  reachable: readonly Candidate[],
+  state: GuardState,
+  facts: GuardFacts,
+): Guarded {
+  const guarded = guard(silent, reachable, state, facts)
+  if (facts.rateLimit === undefined) return guarded
+  const perMs = facts.rateLimit.removals / facts.rateLimit.intervalMs
+  const gained = perMs * Math.max(0, facts.elapsedMs)
+  // One in hand, as with Mesos: the first goes at once, each other after its part of the interval.
+  const tokens = Math.min(Math.max(1, gained), (state.rateTokens ?? 1) + gained)
+  const count = Math.min(guarded.remove.length, Math.floor(tokens + 1e-9))
+  return {
+    ...guarded,
+    remove: guarded.remove.slice(0, count),
+    next: { ...guarded.next, rateTokens: Math.max(0, tokens - count) },
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // The guard against mass expiry: it delays, raises an alarm, and never forbids for ever.
 import { describe, expect, test } from 'vitest'
-import { type Candidate, type GuardState, guard } from '../../../master/detection/verdict.ts'
+import { type Candidate, type GuardState, guard, removals } from '../../../master/detection/verdict.ts'
 
 const facts = {
   now: 100_000,
@@ -92,5 +92,66 @@ describe('zones', () => {
   test('the whole cluster is no zone', () => {
     const reachable = agents(10, 'a')
     expect(guard(reachable, reachable, { removalTokens: 0 }, facts).remove).toEqual([])
+  })
+})
+
+describe('the removal rate limit', () => {
+  /** Everybody silent at first; at each pass those who are left. */
+  function removedBy(
+    rateLimit: { readonly removals: number; readonly intervalMs: number },
+    passes: number,
+    tickMs = 1_000,
+  ) {
+    const reachable = agents(100)
+    const silent = reachable.slice(0, 20)
+    let state: GuardState = { removalTokens: 60 }
+    const at: number[] = []
+    for (let pass = 0; pass < passes; pass++) {
+      const now = 100_000 + pass * tickMs
+      const left = silent.slice(at.length)
+      const result = removals(left, reachable, state, { ...facts, now, elapsedMs: tickMs, rateLimit })
+      expect(result.remove).toEqual(left.slice(0, result.remove.length).map(({ agentId }) => agentId))
+      state = result.next
+      for (const _ of result.remove) at.push(now - 100_000)
+    }
+    return at
+  }
+
+  test('F19 one per ten seconds: the first at once, each other ten seconds after the one before', () => {
+    expect(removedBy({ removals: 1, intervalMs: 10_000 }, 35)).toEqual([0, 10_000, 20_000, 30_000])
+  })
+
+  test('F19 twelve per minute are one each five seconds, not twelve at once', () => {
+    const at = removedBy({ removals: 12, intervalMs: 60_000 }, 21)
+    expect(at).toEqual([0, 5_000, 10_000, 15_000, 20_000])
+  })
+
+  test('F19 more than one per tick go together, and never more than the rate', () => {
+    const at = removedBy({ removals: 3, intervalMs: 1_000 }, 4)
+    expect(at.filter((ms) => ms === 1_000)).toHaveLength(3)
+    expect(at.length).toBeLessThanOrEqual(1 + 3 * 4)
+  })
+
+  test('F19 waiting saves nothing up', () => {
+    const rateLimit = { removals: 1, intervalMs: 10_000 }
+    const idle = removals(
+      [],
+      agents(10),
+      { removalTokens: 0, rateTokens: 0 },
+      { ...facts, elapsedMs: 3_600_000, rateLimit },
+    )
+    const result = removals(agents(2), agents(10), idle.next, { ...facts, rateLimit })
+    expect(result.remove).toHaveLength(1)
+  })
+
+  test('F19 F20 over the guard’s limit nobody goes, and the rate is not spent', () => {
+    const rateLimit = { removals: 1, intervalMs: 10_000 }
+    const result = removals(
+      agents(5),
+      agents(10),
+      { removalTokens: 60, rateTokens: 1 },
+      { ...facts, rateLimit },
+    )
+    expect(result).toMatchObject({ remove: [], alarm: true, next: { rateTokens: 1 } })
   })
 })
