@@ -8,7 +8,7 @@ import type { Ids } from './environment.ts'
 export async function ensureCluster(
   store: Store,
   ids: Ids,
-  clock: Clock,
+  clock: Pick<Clock, 'now'>,
 ): Promise<Pick<Cluster, 'id' | 'timeline'>> {
   const known = await store.get('cluster', {})
   if (known !== undefined) return known

@@ -7,7 +7,7 @@
 //   INSTANCE#<instance>    <agent>                      agents that ran on an EC2 instance
 //   BEATS#<shard>          BEATS
 //   FRAMEWORKS             <framework>
-//   FRAMEWORK#<id>         GATE#<k>, LEASE, CALLED
+//   FRAMEWORK#<id>         GATE#<k>, LEASE, CALLED, ACCEPT#<accept>
 //   FRAMEWORK#<id>#<n>     TASK#<task>
 //   MAIL#<id>#<n>          UPDATE#<task>, WORD#<task>, OFFER#<offer>, NOTICE#<notice>
 //   LOSSES                 HEAD, <number>
@@ -194,6 +194,16 @@ export interface HeldTask {
   readonly killPolicy?: KillPolicy | undefined
 }
 
+/**
+ * Where the HOLD item of a framework's ACCEPT in pieces stands: who asks for a task and names no agent finds it by this.
+ * It comes and goes with the HOLD item.
+ */
+export interface Accepting extends Versioned {
+  readonly frameworkId: string
+  readonly acceptId: string
+  readonly agentId: string
+}
+
 /** Index entry of an agent: written after the fact, read by lists and by the allocator as advice. */
 export interface AgentEntry extends Versioned {
   readonly agentId: string
@@ -364,12 +374,24 @@ export interface Loss extends Versioned {
   readonly at: number
 }
 
-/** Made once, never changed: who this cluster is. */
+/** Made once, changed by a restore only: who this cluster is. */
 export interface Cluster extends Versioned {
   /** Stands where Mesos has the master's id: first part of every id made here. */
   readonly id: string
   readonly timeline: number
   readonly createdAt: number
+  /** The table was restored, and is not yet made right: where that stands. The doors are closed meanwhile. */
+  readonly restoring?: Restoring | undefined
+}
+
+/** Whoever goes on with a restore begins here; what lies before is done. */
+export interface Restoring {
+  readonly begunAt: number
+  readonly phase: 'numbers' | 'frameworks' | 'agents' | 'open'
+  /** Of the index, in the phase `agents`. */
+  readonly shard?: number | undefined
+  /** Place in the list of the phase. */
+  readonly after?: string | undefined
 }
 
 /** The detector's last tick: cluster time. */
@@ -384,6 +406,8 @@ export interface Tick extends Versioned {
   readonly removalTokens: number
   /** The same of the removal rate limit; absent: as many as it ever holds. */
   readonly rateTokens?: number | undefined
+  /** A restore is under way: no tick comes, nothing is judged, calls are asked to come back. */
+  readonly closed?: boolean | undefined
 }
 
 /** One allocation at a time. */
@@ -403,6 +427,7 @@ export interface Items {
   readonly run: Run
   readonly executor: Executor
   readonly hold: Hold
+  readonly accepting: Accepting
   readonly agent: AgentEntry
   readonly instance: InstanceAgent
   readonly beats: Beats

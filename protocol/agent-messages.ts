@@ -29,6 +29,8 @@ export interface TaskReport {
   readonly state: TaskState
   /** Number of the newest update made for the task; 0 when none was made yet. */
   readonly lastUpdate: number
+  /** How many of its updates still wait on the agent; absent: an agent of an earlier release, which does not say. */
+  readonly waiting?: number | undefined
   readonly launchIncarnation: number
   readonly launchGeneration: number
   readonly role: string

@@ -114,6 +114,7 @@ function taskReport(fields: Fields): TaskReport {
     executorId: fields.optional('executorId', () => fields.id('executorId')),
     state: fields.state('state'),
     lastUpdate: fields.count('lastUpdate'),
+    waiting: fields.optional('waiting', () => fields.count('waiting')),
     launchIncarnation: fields.count('launchIncarnation'),
     launchGeneration: fields.count('launchGeneration'),
     role: fields.role('role'),

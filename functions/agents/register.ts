@@ -10,6 +10,7 @@ import {
   type Registration,
 } from '../../master/agents/register.ts'
 import { frameworksOf, pageTaken } from '../../master/agents/return.ts'
+import { takeInfos } from '../../master/agents/return-info.ts'
 import { takeExecutors, takeReports } from '../../master/agents/return-list.ts'
 import { RUNS_PER_PIECE } from '../../master/agents/work.ts'
 import { type Decision, nothing } from '../../master/decision.ts'
@@ -33,6 +34,9 @@ export async function register(env: Environment, call: RegisterCall): Promise<Re
   if (registration.outcome === 'finish-loss') {
     await finishLosses(env, [agentId])
     registration = await decided(env, agentId, call)
+  }
+  if (registration.outcome === 'registered' || registration.outcome === 'taken') {
+    await takeInfosOf(env, agentId, call)
   }
   switch (registration.outcome) {
     case 'registered':
@@ -99,6 +103,19 @@ async function takeTasks(env: Environment, agentId: string, { tasks }: RegisterC
       load: () => loadPiece(env, agentId, reports),
       decide: (piece) =>
         piece === undefined ? nothing(reports.length) : takeReports(piece, reports, context),
+    })
+  }
+}
+
+/** Of tasks that were recovered by their names alone. */
+async function takeInfosOf(env: Environment, agentId: string, { tasks }: RegisterCall): Promise<void> {
+  const told = tasks.filter(({ info }) => info !== undefined)
+  for (let from = 0; from < told.length; ) {
+    const reports = told.slice(from, from + RUNS_PER_PIECE)
+    from += await transact(env, {
+      name: 'tasks in full',
+      load: () => loadPiece(env, agentId, reports),
+      decide: (piece) => (piece === undefined ? nothing(reports.length) : takeInfos(piece, reports)),
     })
   }
 }

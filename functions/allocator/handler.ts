@@ -4,6 +4,7 @@
 // begins after they asked, so it sees what they speak of.
 import type { Environment } from '../environment.ts'
 import type { QueueMessage } from '../ports/queues.ts'
+import { areDoorsClosed } from '../restore/doors.ts'
 import { pace } from './pace.ts'
 import { turn } from './turn.ts'
 
@@ -53,7 +54,7 @@ function turnByTurn(env: Environment): TurnByTurn {
   }
 
   function start(): Promise<void> {
-    running = turn(env, turns).finally(() => {
+    running = unlessClosed(env, () => turn(env, turns)).finally(() => {
       running = undefined
     })
     return running
@@ -63,4 +64,9 @@ function turnByTurn(env: Environment): TurnByTurn {
     following = undefined
     return start()
   }
+}
+
+/** Nothing is offered of a restored table before it is made right. */
+async function unlessClosed(env: Environment, work: () => Promise<void>): Promise<void> {
+  if (!(await areDoorsClosed(env))) await work()
 }

@@ -2,6 +2,7 @@
 import { TrieRouter } from 'hono/router/trie-router'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
+import { areDoorsClosed, closedAnswer } from '../restore/doors.ts'
 import { TooContended } from '../transact.ts'
 import type { Authenticate } from './authentication.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, text } from './types.ts'
@@ -16,11 +17,17 @@ export interface Route {
   readonly authenticate?: Authenticate | undefined
 }
 
+/** A front without a table (of tests) has no doors that could be closed. */
+type Front = Pick<Environment, 'log' | 'ids'> & Partial<Pick<Environment, 'store' | 'clock' | 'settings'>>
+
+/** What operators do about a restore goes through closed doors. */
+const ALWAYS_OPEN = '/api/v1/meseta'
+
 /**
  * One handler for all routes. Never throws: what fails inside is a 500 with an id that the log line carries too, or
  * a 503 when trying again is likely to help. GET routes answer HEAD as well.
  */
-export function routed(env: Pick<Environment, 'log' | 'ids'>, routes: readonly Route[]): Handler {
+export function routed(env: Front, routes: readonly Route[]): Handler {
   const router = new TrieRouter<Route>()
   for (const route of routes) router.add('ALL', route.path, route)
 
@@ -29,12 +36,21 @@ export function routed(env: Pick<Environment, 'log' | 'ids'>, routes: readonly R
       const [matched] = router.match('ALL', reduced(request.path))[0]
       if (matched === undefined) return text(404, `There is nothing at ${request.path}`)
       const [route, params] = matched
+      if (await isClosed(env, route, request)) return closedAnswer()
       // Routes without params have an empty object here; only routers with a stash use numbers.
       return await answered(route, { ...request, params: params as Record<string, string> })
     } catch (error) {
       return failed(env, request, error)
     }
   }
+}
+
+/** Reading does no harm; calls wait until a restored table is made right. */
+async function isClosed(env: Front, route: Route, { method }: HttpRequest): Promise<boolean> {
+  const { store, clock, settings } = env
+  if (method === 'GET' || method === 'HEAD' || route.path === ALWAYS_OPEN) return false
+  if (store === undefined || clock === undefined || settings === undefined) return false
+  return await areDoorsClosed({ store, clock, settings })
 }
 
 /** `/master/state/` is `/state`; `/` stays what it is. */
@@ -64,7 +80,7 @@ function notAllowed(route: Route, method: string): HttpAnswer {
   })
 }
 
-function failed(env: Pick<Environment, 'log' | 'ids'>, request: HttpRequest, error: unknown): HttpAnswer {
+function failed(env: Front, request: HttpRequest, error: unknown): HttpAnswer {
   const id = env.ids.random()
   const place = { id, method: request.method, path: request.path }
   if (error instanceof TooContended || error instanceof StoreUnavailable) {

@@ -8,6 +8,7 @@ import type { Environment } from '../environment.ts'
 import { type Handler, type HttpAnswer, json, text } from '../http/types.ts'
 import { nameOf } from '../ports/consume.ts'
 import type { DeadLetter, DeadLetters } from '../ports/dead-letters.ts'
+import { restore } from '../restore/restore.ts'
 import { loadKill } from '../scheduler/loads.ts'
 import { transact } from '../transact.ts'
 
@@ -19,6 +20,8 @@ interface Extras {
 type Body = Readonly<Record<string, unknown>>
 type Call = (extras: Extras, body: Body) => Promise<HttpAnswer> | HttpAnswer
 
+/** More would not leave room for exact integers, see protocol/numbering.ts. */
+const MAX_TIMELINE = 900_000
 /** Letters listed, or sent again, by one call. */
 const MAX_LETTERS = 100
 
@@ -27,6 +30,7 @@ const calls: ReadonlyMap<string, Call> = new Map<string, Call>([
   ['SHOW_DEAD_LETTER', showLetter],
   ['REDRIVE_DEAD_LETTERS', redriveLetters],
   ['KILL_TASK', killTask],
+  ['RESTORED', restored],
   [
     'EVENTS',
     () => text(501, 'Events by long poll are not implemented; SUBSCRIBE on /api/v1/scheduler streams them'),
@@ -79,6 +83,16 @@ function letterOf({ id, queue, sentAt, parkedAt, receiveCount }: DeadLetter): Bo
     parked_at: new Date(parkedAt).toISOString(),
     receives: receiveCount,
   }
+}
+
+/** The table was restored: makes it right, or goes on with it; `CLOSED` means that the ticks do the rest. */
+async function restored({ env }: Extras, { timeline }: Body): Promise<HttpAnswer> {
+  const isTimeline = typeof timeline === 'number' && Number.isInteger(timeline)
+  if (timeline !== undefined && !(isTimeline && timeline >= 1 && timeline <= MAX_TIMELINE)) {
+    return text(400, `The field 'timeline' must be a whole number from 1 to ${MAX_TIMELINE}`)
+  }
+  const done = await restore(env, { timeline: isTimeline ? timeline : undefined })
+  return json(200, { type: 'RESTORED', timeline: done.timeline, doors: done.doors.toUpperCase() })
 }
 
 /** An operator's KILL: what the framework's own would do. 404 for a task that is not there (any more). */

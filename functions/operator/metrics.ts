@@ -11,7 +11,7 @@ import { sumOf } from '../../master/operator/answers.ts'
 import type { ClusterView, ShownFramework } from '../../master/operator/view.ts'
 import { isTerminal } from '../../master/task-state.ts'
 import type { TaskState } from '../../protocol/messages.ts'
-import { firstOf } from '../../protocol/numbering.ts'
+import { firstOf, timelineOf } from '../../protocol/numbering.ts'
 import { add, type Quantities, quantities } from '../../protocol/resources.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
@@ -48,7 +48,7 @@ export async function metrics({ env, feed, bornAt }: Asking): Promise<Metrics> {
     ...ofAgents(view),
     ...ofFrameworks(view),
     ...ofTasks('master/tasks_', view.frameworks.concat(view.completedFrameworks), () => true),
-    ...ofAllocator(view, allocation, env.cluster.timeline),
+    ...ofAllocator(view, allocation),
     ...(await watch(env, view)),
     ...ofSystem(),
   }
@@ -152,12 +152,14 @@ function ofTasks(
   )
 }
 
-function ofAllocator(view: ClusterView, allocation: Allocation | undefined, timeline: number): Metrics {
+function ofAllocator(view: ClusterView, allocation: Allocation | undefined): Metrics {
+  const fence = allocation?.fence ?? 0
   const held = view.agents.flatMap(({ used, offered }) => [...used, ...offered])
   const total = quantities(add(...view.agents.map(({ ledger }) => ledger.total)))
   const taken = quantities(sumOf(held))
   const found: Record<string, number> = {
-    'allocator/mesos/allocation_runs': Math.max(0, (allocation?.fence ?? 0) - firstOf(timeline)),
+    // Since the table was restored last, if ever.
+    'allocator/mesos/allocation_runs': fence - firstOf(timelineOf(fence)),
     'allocator/mesos/event_queue_dispatches': 0,
   }
   for (const name of RESOURCES) {

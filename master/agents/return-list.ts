@@ -7,12 +7,12 @@ import type { Context } from '../context.ts'
 import { type Change, type Decision, nothing } from '../decision.ts'
 import { shardOf } from '../frameworks/shards.ts'
 import { LAUNCH_ANSWER_MS } from '../limits.ts'
-import { wordMail } from '../mail.ts'
+import { removeUpdateMail, wordMail } from '../mail.ts'
 import type { Executor, Framework, Ledger, Resources, Run, Task } from '../model.ts'
-import { isTerminal } from '../task-state.ts'
+import { isTerminal, step } from '../task-state.ts'
 import { headMail } from './custody.ts'
 import { putLedger, putRun, putTask } from './puts.ts'
-import { isReturning, returnId } from './return-mark.ts'
+import { isRestored, isReturning, returnId } from './return-mark.ts'
 import { spelled, statusOf, withState } from './task-status.ts'
 import { Gathered, ledgerUnchanged, type Piece, taskKey } from './work.ts'
 
@@ -41,12 +41,18 @@ export function takeReports(
     const all = guarded ? changes : [...changes, unchanged(owner)]
     if (!gathered.add(all, report.frameworkId)) break
     if (changes.length > 0 && owner !== undefined) checked.add(owner.frameworkId)
-    if (run === undefined && changes.length > 0) digest = toggled(digest, report)
+    if (changes.length > 0) digest = withReport(digest, run, report)
     done++
   }
   if (gathered.changes.length === 0) return nothing(done)
   const about: Change = digest === ledger.digest ? ledgerUnchanged(ledger) : putLedger({ ...ledger, digest })
   return { changes: [about, ...gathered.changes], tell: gathered.tell, answer: done }
+}
+
+/** The digest with the RUN item of a report; the one that stood there may have been of an earlier launch. */
+function withReport(digest: string, run: Run | undefined, report: TaskReport): string {
+  if (run === undefined) return toggled(digest, report)
+  return run.launchGeneration === report.launchGeneration ? digest : toggled(toggled(digest, run), report)
 }
 
 interface Taking {
@@ -64,8 +70,9 @@ function takeReport(taking: Taking): Change[] {
   const isSameLaunch =
     run === undefined ||
     (run.launchIncarnation === report.launchIncarnation && run.launchGeneration === report.launchGeneration)
+  const wins = isRestored(piece.ledger) && !isTerminal(report.state)
   // An older launch under an id that was used again: the agent finds it missing in its list, and ends it.
-  if (!isSameLaunch) return []
+  if (!isSameLaunch && !wins) return []
   if (owner.state === 'removed') {
     // F55: what its framework left behind ends on the agent, and nobody is told.
     return [putRun({ ...runOf(taking), wanted: 'end', listedIn: mark })]
@@ -75,14 +82,25 @@ function takeReport(taking: Taking): Change[] {
     stored !== undefined &&
     stored.agentId === piece.ledger.agentId &&
     stored.launchGeneration === report.launchGeneration
+  // A restored table may know an earlier launch under the id, or that it ended: what lives, lives (F73).
+  if (stored !== undefined && !isOurs && wins) {
+    const live = { ...recoveredTask(taking), version: stored.version, shard: stored.shard }
+    const letters = stored.custody.length > 0 ? [removeUpdateMail(owner, stored.taskId)] : []
+    return [putRun({ ...runOf(taking), listedIn: mark }), ...takeTask(live, taking, 'anew'), ...letters]
+  }
   // Over and acknowledged, or another launch took the id: absent from the agent's list, it is stopped and forgotten.
   if (stored !== undefined && (!isOurs || stored.standing === 'finished')) return []
+  // Its end was taken by a table that is no more; as one that is not listed, it is said to be gone.
+  if (isRestored(piece.ledger) && isTerminal(report.state) && report.waiting === 0) return []
   const task = stored ?? recoveredTask(taking)
   return [putRun({ ...runOf(taking), listedIn: mark }), ...takeTask(task, taking)]
 }
 
-function takeTask(task: Task, { report, owner, piece, context }: Taking): Change[] {
-  const isBack = task.standing === 'lost' || task.version === 0
+function takeTask(task: Task, { report, owner, piece, context }: Taking, anew?: 'anew'): Change[] {
+  // What a restored table is behind with is told as well: the updates that said it are in custody no more.
+  const isBehind =
+    isRestored(piece.ledger) && step(task.mesos.state, report.state) === 'moves' && !isTerminal(report.state)
+  const isBack = task.standing === 'lost' || task.version === 0 || anew === 'anew' || isBehind
   const counted = recount(task, report, piece.ledger)
   if (!isBack) {
     // The agent merely restarted: nothing happened to the task, or its updates will say what.
@@ -112,13 +130,14 @@ function takeTask(task: Task, { report, owner, piece, context }: Taking): Change
  * an end that is still waiting comes again (F73).
  */
 function recount(task: Task, report: TaskReport, ledger: Ledger): Task {
-  const isRestored = ledger.openWork?.kind === 'return' && ledger.openWork.restored === true
-  if (!isRestored && report.info === undefined) return task
+  if (!isRestored(ledger) && report.info === undefined) return task
   const lastUpdate = handedIn(report)
   return lastUpdate > task.lastUpdate ? { ...task, lastUpdate } : task
 }
 
-function handedIn({ state, lastUpdate }: TaskReport): number {
+function handedIn({ state, lastUpdate, waiting }: TaskReport): number {
+  if (waiting !== undefined) return Math.max(0, lastUpdate - waiting)
+  // An agent of an earlier release does not say what waits: its end at least.
   return isTerminal(state) ? Math.max(0, lastUpdate - 1) : lastUpdate
 }
 
@@ -127,9 +146,10 @@ function runOf({ report, run, piece, context }: Taking): Run {
   // A lost agent's RUN items are uncharged; a restarted agent's go on as they are, and so do its ledger's sums.
   const isCharged = piece.ledger.life === 'active' && run !== undefined
   const charged: Resources = isTerminal(report.state) ? [] : unallocate(report.resources)
-  if (run !== undefined) return isCharged ? run : { ...run, charged }
+  const isItsOwn = run?.launchGeneration === report.launchGeneration
+  if (run !== undefined && isItsOwn) return isCharged ? run : { ...run, charged }
   return {
-    version: 0,
+    version: run?.version ?? 0,
     agentId: piece.ledger.agentId,
     frameworkId: report.frameworkId,
     taskId: report.taskId,
@@ -146,7 +166,7 @@ function runOf({ report, run, piece, context }: Taking): Run {
 }
 
 /** Stands where the ACCEPT is named that made a task: this one was found on an agent. */
-const RECOVERED = 'recovered'
+export const RECOVERED = 'recovered'
 
 function infoOf(report: TaskReport, ledger: Ledger): TaskInfo {
   if (report.info !== undefined) return report.info

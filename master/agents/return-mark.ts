@@ -11,6 +11,11 @@ export function isReturning(ledger: Ledger): boolean {
   return ledger.openWork?.kind === 'return'
 }
 
+/** True in the first return after a restore of the table: what the agent lists counts, whatever stands here (F73). */
+export function isRestored({ openWork }: Ledger): boolean {
+  return openWork?.kind === 'return' && openWork.restored === true
+}
+
 /** True when every page was taken: what is not marked now was not listed. */
 export function isListed(ledger: Ledger): boolean {
   return ledger.openWork?.kind === 'return' && ledger.openWork.pagesTaken >= ledger.openWork.pages

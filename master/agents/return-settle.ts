@@ -8,7 +8,7 @@ import { isTerminal } from '../task-state.ts'
 import { headMail, withUpdate } from './custody.ts'
 import { executorFailure } from './executor-exit.ts'
 import { putLedger, putTask } from './puts.ts'
-import { isListed, returnId } from './return-mark.ts'
+import { isListed, isRestored, returnId } from './return-mark.ts'
 import { statusOf, statusUuid, withState } from './task-status.ts'
 import { framework, Gathered, type Piece, taskOfRun } from './work.ts'
 
@@ -46,7 +46,8 @@ function settleTask(run: Run, piece: Piece, context: Context): Change[] {
   const task = taskOfRun(run, piece)
   const owner = framework(run, piece)
   if (task === undefined || owner === undefined || task.standing === 'finished') return []
-  const ran = task.lastUpdate > 0
+  // A restored table cannot know that a task never ran.
+  const ran = task.lastUpdate > 0 || isRestored(piece.ledger)
   const ended = isTerminal(task.mesos.state)
   const state = ended ? task.mesos.state : ran ? 'TASK_GONE' : 'TASK_DROPPED'
   const status = {

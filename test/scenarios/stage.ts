@@ -76,7 +76,7 @@ export async function stage(options: Parameters<typeof world>[0] = {}): Promise<
   const pauses = pausing()
   const w = await world({
     ...options,
-    store: (store) => pauses.wrap(options.store?.(store) ?? store),
+    store: (store, clock) => pauses.wrap(options.store?.(store, clock) ?? store),
   })
   const framework = await w.framework()
   const agent = await w.agent()

@@ -82,7 +82,7 @@ export async function world(
   options: {
     readonly profile?: ProfileName
     readonly settings?: Partial<Settings>
-    readonly store?: (store: Store) => Store
+    readonly store?: (store: Store, clock: Clock) => Store
     readonly ec2?: Environment['ec2']
     readonly queues?: (queues: MessageSource) => MessageSource
   } = {},
@@ -100,7 +100,7 @@ export async function world(
     },
   }
   const plain = memoryStore({ clock })
-  const store = options.store?.(plain) ?? plain
+  const store = options.store?.(plain, clock) ?? plain
   const inMemory = memoryQueues(clock)
   const queues = options.queues?.(inMemory) ?? inMemory
   const logged: string[] = []
