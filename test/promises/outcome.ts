@@ -1,6 +1,7 @@
 // Where the outcomes come from: a run of the test files that name such numbers, or the report of a full `npm test`.
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { withSecondTries } from '../second-tries.ts'
 import { type Outcome, ROOT, runVitest } from '../vitest.ts'
 
 const SOURCES = '{agent,cli,connect,functions,local,master,protocol,store,test}/**/*.ts'
@@ -11,7 +12,7 @@ export async function runNamed(kinds: string): Promise<Outcome> {
   const files = globSync('test/**/*.test.ts', { cwd: ROOT }).filter(
     (file) => file.startsWith('test/simulator/') || pattern.test(readFileSync(join(ROOT, file), 'utf8')),
   )
-  return await runVitest(files)
+  return await withSecondTries(await runVitest(files))
 }
 
 /** The outcomes of `npm test -- --report FILE`. Throws a sentence when the report is older than the sources. */
