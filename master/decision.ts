@@ -29,6 +29,7 @@ export interface Refs {
   readonly run: { readonly agentId: string; readonly frameworkId: string; readonly taskId: string }
   readonly executor: { readonly agentId: string; readonly frameworkId: string; readonly executorId: string }
   readonly hold: { readonly agentId: string; readonly acceptId: string }
+  readonly accepting: { readonly frameworkId: string; readonly acceptId: string }
   readonly agent: { readonly shard: number; readonly agentId: string }
   readonly instance: { readonly instanceId: string; readonly agentId: string }
   readonly beats: { readonly shard: number }

@@ -60,6 +60,7 @@ export const KINDS: { readonly [K in ItemKind]: KindOf<K> } = {
   gate: { ...plain, pk: frameworkKey, sk: ({ index }) => `GATE#${index}`, lifted: ['epoch', 'removed'] },
   lease: { ...plain, pk: frameworkKey, sk: () => 'LEASE', lifted: ['holder', 'epoch'] },
   called: { ...plain, pk: frameworkKey, sk: () => 'CALLED' },
+  accepting: { ...plain, pk: frameworkKey, sk: ({ acceptId }) => `ACCEPT#${id(acceptId)}` },
   task: {
     ...plain,
     pk: ({ frameworkId, shard }) => `FRAMEWORK#${id(frameworkId)}#${shard}`,
@@ -91,6 +92,7 @@ export const PARTITIONS: { readonly [P in keyof Partitions]: PartitionOf<P> } = 
   agent: { pk: agentKey, kinds: { ledger: 'LEDGER', run: 'RUN#', executor: 'EXECUTOR#', hold: 'HOLD#' } },
   agents: { pk: ({ shard }) => `AGENTS#${shard}`, kinds: { agent: '' } },
   instance: { pk: instanceKey, kinds: { instance: '' } },
+  accepting: { pk: frameworkKey, kinds: { accepting: 'ACCEPT#' } },
   frameworks: { pk: () => 'FRAMEWORKS', kinds: { framework: '' } },
   tasks: {
     pk: ({ frameworkId, shard }) => `FRAMEWORK#${id(frameworkId)}#${shard}`,

@@ -10,6 +10,8 @@ export interface Partitions {
   readonly agents: { readonly shard: number }
   /** Agents that ran on one EC2 instance. */
   readonly instance: { readonly instanceId: string }
+  /** Of one framework: its ACCEPTs in pieces. */
+  readonly accepting: { readonly frameworkId: string }
   readonly frameworks: Record<never, never>
   /** Tasks of one shard of a framework. */
   readonly tasks: { readonly frameworkId: string; readonly shard: number }
@@ -21,6 +23,7 @@ export interface PartitionKinds {
   readonly agent: 'ledger' | 'run' | 'executor' | 'hold'
   readonly agents: 'agent'
   readonly instance: 'instance'
+  readonly accepting: 'accepting'
   readonly frameworks: 'framework'
   readonly tasks: 'task'
   readonly mail: 'mail'

@@ -17,6 +17,7 @@ import type {
   SchedulerCallReconcile,
   SchedulerCallShutdown,
 } from '../../protocol/messages.ts'
+import { all } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
 import { type Asked, type Loaded, loadTogether } from '../load-together.ts'
 
@@ -114,7 +115,7 @@ export async function loadAcknowledge(
   return loaded === undefined ? undefined : { framework: loaded.framework, task: loaded.tasks[0] }
 }
 
-/** Two rounds: framework and task; ledger and wanted state. A third where large ACCEPTs are under way. */
+/** Two rounds: framework and task; ledger and wanted state, or with no agent named where large ACCEPTs are under way. A third to read these. */
 export async function loadKill(
   env: Environment,
   frameworkId: string,
@@ -125,6 +126,9 @@ export async function loadKill(
   const { framework } = loaded
   const [task] = loaded.tasks
   const agentId = isKnown(task) ? task.agentId : agent_id?.value
+  if (agentId === undefined && isSound(task_id.value)) {
+    return { framework, task, ledger: undefined, run: undefined, holds: await loadAllHolds(env, framework) }
+  }
   if (agentId === undefined || !isSound(agentId) || !isSound(task_id.value)) {
     return { framework, task, ledger: undefined, run: undefined }
   }
@@ -151,7 +155,21 @@ export async function loadReconcile(
     ...loaded.tasks.flatMap((task) => (task === undefined ? [] : [task.agentId])),
     ...asked.flatMap(({ agent_id }) => (agent_id === undefined ? [] : [agent_id.value])),
   ])
-  return { ...loaded, ledgers, holds: await loadHolds(env, loaded.framework, ledgers) }
+  const known = new Set(loaded.tasks.flatMap((task) => (isKnown(task) ? [task.taskId] : [])))
+  const isAnywhere = asked.some(
+    ({ task_id, agent_id }) => agent_id === undefined && !known.has(task_id.value),
+  )
+  const { framework } = loaded
+  const holds = isAnywhere ? await loadAllHolds(env, framework) : await loadHolds(env, framework, ledgers)
+  return { ...loaded, ledgers, holds }
+}
+
+/** Wherever they are: one round where there are none, as is the rule. */
+async function loadAllHolds(env: Environment, { frameworkId }: Framework): Promise<readonly Hold[]> {
+  const places = await all(env.store, 'accepting', { frameworkId })
+  if (places.length === 0) return []
+  const refs = places.map(({ item: { agentId, acceptId } }) => ({ agentId, acceptId }))
+  return (await env.store.getMany('hold', refs)).filter((hold) => hold !== undefined)
 }
 
 /** None is the rule, and then nothing is read. */
@@ -181,7 +199,10 @@ export async function loadMessage(
   return loaded && { framework: loaded.framework, ledger: loaded.others.ledger[0] }
 }
 
-/** One round: framework, ledger, executor, and the task that may be a command task's executor. */
+/**
+ * One round: framework, ledger, executor, and the task that may be a command task's executor. A second where large
+ * ACCEPTs are under way.
+ */
 export async function loadShutdown(
   env: Environment,
   frameworkId: string,
@@ -199,8 +220,9 @@ export async function loadShutdown(
     run: [{ agentId, frameworkId, taskId: executorId }],
   })
   if (loaded === undefined) return undefined
-  const { ledger, executor, run } = loaded.others
-  return { framework: loaded.framework, ledger: ledger[0], executor: executor[0], run: run[0] }
+  const { framework, others } = loaded
+  const holds = await loadHolds(env, framework, others.ledger)
+  return { framework, ledger: others.ledger[0], executor: others.executor[0], run: others.run[0], holds }
 }
 
 function isSound(id: string): boolean {

@@ -16,7 +16,7 @@ import { refuseMs } from '../filters.ts'
 import { gateCheck } from '../frameworks/gates.ts'
 import { HOLD_MS, MAX_WORDS_PER_STEP } from '../limits.ts'
 import { wordMail } from '../mail.ts'
-import type { Framework, Hold, Ledger, LedgerHold, Run, Task } from '../model.ts'
+import type { Framework, HeldTask, Hold, Ledger, LedgerHold, Run, Task } from '../model.ts'
 import { spell } from '../task-state.ts'
 import { changesOf, groundOf, tellsOf, withAccept, withLaunched, withLeftover } from './accept.ts'
 import { type AcceptLoaded, acceptIdOf, checkOffers, isRepeat, offerIdsOf, tasksOf } from './accept-offers.ts'
@@ -76,6 +76,12 @@ export function hold(
         item: holdItem(framework, ledger, acceptId, call),
         when: { name: 'absent' },
       },
+      {
+        do: 'put',
+        kind: 'accepting',
+        item: { version: 0, frameworkId: framework.frameworkId, acceptId, agentId: ledger.agentId },
+        when: { name: 'anything' },
+      },
     ],
     tell: [],
     answer: { kind: 'held', agentId: ledger.agentId, acceptId, pieces },
@@ -89,9 +95,35 @@ function holdItem(
   call: SchedulerCallAccept,
 ): Hold {
   // What is no id gets its TASK_ERROR from the pieces; it is nothing anybody could wait for.
+  const executors = executorIdsOf(call)
   const ids = new Set(tasksOf(call).map(({ task_id }) => task_id.value))
-  const tasks = [...ids].filter((taskId) => idError(taskId) === undefined).map((taskId) => ({ taskId }))
+  const tasks = [...ids]
+    .filter((taskId) => idError(taskId) === undefined)
+    .map((taskId): HeldTask => {
+      const executorId = executors.get(taskId)
+      return { taskId, ...(executorId === undefined ? {} : { executorId }) }
+    })
   return { version: 0, agentId, acceptId, frameworkId, tasks }
+}
+
+/** Task ids may fill most of a HOLD item; executors named at such length are not found by a SHUTDOWN. */
+const MAX_EXECUTOR_IDS_LENGTH = 64 * 1024
+
+/** By task id; the tasks of a group run under the group's executor. */
+function executorIdsOf({ operations = [] }: SchedulerCallAccept): ReadonlyMap<string, string> {
+  const found = new Map(
+    operations.flatMap(({ launch, launch_group }) => [
+      ...(launch?.task_infos ?? []).flatMap(({ task_id, executor }): [string, string][] =>
+        executor === undefined ? [] : [[task_id.value, executor.executor_id.value]],
+      ),
+      ...(launch_group?.task_group.tasks ?? []).map(({ task_id }): [string, string] => [
+        task_id.value,
+        launch_group?.executor.executor_id.value ?? '',
+      ]),
+    ]),
+  )
+  const length = [...found.values()].reduce((sum, executorId) => sum + executorId.length, 0)
+  return length <= MAX_EXECUTOR_IDS_LENGTH ? found : new Map()
 }
 
 export interface PieceLoaded extends Omit<AcceptLoaded, 'ledgers' | 'tasks'> {
@@ -152,7 +184,7 @@ export function piece(
       notRemoved(framework),
       { do: 'put', kind: 'ledger', item: after, when: { name: 'unchanged' } },
       ...changesOf(outcome, framework, context),
-      isLast && item !== undefined ? removeHold(item) : holdUnchanged(ledger, acceptId, item),
+      ...(isLast && item !== undefined ? removeHold(item) : [holdUnchanged(ledger, acceptId, item)]),
     ],
     tell: tellsOf(outcome, after, framework, isLast && refuseMs(call.filters) === 0),
     answer: isLast ? { kind: 'answered', answer: ACCEPTED } : { kind: 'done' },
@@ -204,7 +236,7 @@ export function endHold(loaded: EndHoldLoaded, context: Context, from = 0): Deci
   const words = says ? droppedWords(loaded, framework, { from, until }, context) : []
   const returned = held === undefined || ledger === undefined ? [] : returnHold(ledger, held, item, isLast)
   return {
-    changes: [...returned, ...words, ...(isLast ? [removeHold(item)] : [])],
+    changes: [...returned, ...words, ...(isLast ? removeHold(item) : [])],
     tell: [
       ...(words.length > 0 ? [{ tell: 'framework', frameworkId: item.frameworkId } as const] : []),
       ...(held !== undefined && !isEmpty(held.resources) ? [{ tell: 'allocator' } as const] : []),
@@ -270,6 +302,9 @@ function notRemoved({ frameworkId, version }: Framework): Change {
   return { do: 'check', kind: 'framework', item: { frameworkId, version }, when: { name: 'unchanged' } }
 }
 
-function removeHold({ agentId, acceptId, version }: Hold): Change {
-  return { do: 'remove', kind: 'hold', item: { agentId, acceptId, version }, when: { name: 'unchanged' } }
+function removeHold({ agentId, acceptId, frameworkId, version }: Hold): Change[] {
+  return [
+    { do: 'remove', kind: 'hold', item: { agentId, acceptId, version }, when: { name: 'unchanged' } },
+    { do: 'remove', kind: 'accepting', item: { frameworkId, acceptId }, when: { name: 'anything' } },
+  ]
 }

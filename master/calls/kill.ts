@@ -1,11 +1,11 @@
 // KILL: the task's wanted state becomes stop, for an agent that is away too; of an unknown task its state is said (C101–C103).
-import type { SchedulerCallKill } from '../../protocol/messages.ts'
+import type { KillPolicy, SchedulerCallKill } from '../../protocol/messages.ts'
 import { nextNumber } from '../../protocol/numbering.ts'
 import type { Context } from '../context.ts'
 import { type Change, type Decision, nothing } from '../decision.ts'
 import { gateCheck } from '../frameworks/gates.ts'
 import { wordMail } from '../mail.ts'
-import type { Framework, Hold, Ledger, Run, Task } from '../model.ts'
+import type { Framework, HeldTask, Hold, Ledger, Run, Task } from '../model.ts'
 import { tellChanges } from '../nudges.ts'
 import { isKnown, isTerminal } from '../task-state.ts'
 import { ACCEPTED, type CallAnswer } from './answer.ts'
@@ -19,7 +19,7 @@ export interface KillLoaded {
   readonly ledger: Ledger | undefined
   /** Wanted state of the task on its agent. */
   readonly run: Run | undefined
-  /** Of the agent the call names: large ACCEPTs of this framework under way. */
+  /** Large ACCEPTs of this framework under way; of the agent the call names, if it names one. */
   readonly holds?: readonly Hold[] | undefined
 }
 
@@ -57,15 +57,7 @@ function stopHeld(
   { task_id, kill_policy }: SchedulerCallKill,
 ): Decision<CallAnswer> {
   const taskId = task_id.value
-  const tasks = hold.tasks.map((each) =>
-    each.taskId === taskId
-      ? {
-          ...each,
-          kills: (each.kills ?? 0) + 1,
-          ...(kill_policy === undefined ? {} : { killPolicy: kill_policy }),
-        }
-      : each,
-  )
+  const tasks = hold.tasks.map((each) => (each.taskId === taskId ? killed(each, kill_policy) : each))
   // The piece that makes the task puts it and checks the hold; of the two only one can be first.
   const notMade = stillSo([taskId], { framework: loaded.framework, tasks: [loaded.task] })
   return {
@@ -76,6 +68,15 @@ function stopHeld(
     ],
     tell: [],
     answer: ACCEPTED,
+  }
+}
+
+/** A task that is still to be made, with one more kill. */
+export function killed(task: HeldTask, killPolicy?: KillPolicy | undefined): HeldTask {
+  return {
+    ...task,
+    kills: (task.kills ?? 0) + 1,
+    ...(killPolicy === undefined ? {} : { killPolicy }),
   }
 }
 

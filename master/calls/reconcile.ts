@@ -25,7 +25,7 @@ export interface ReconcileLoaded {
   readonly tasks: readonly (Task | undefined)[]
   /** Of the agents of these tasks and of those named in the call, as far as they exist. */
   readonly ledgers: readonly Ledger[]
-  /** Of the named agents: large ACCEPTs of this framework under way. */
+  /** Large ACCEPTs of this framework under way, on the agents of these tasks and those named, or anywhere. */
   readonly holds?: readonly Hold[] | undefined
 }
 

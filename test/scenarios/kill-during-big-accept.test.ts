@@ -1,6 +1,8 @@
 // A KILL comes while the pieces of a large ACCEPT are still being made: it is never lost (L3), whichever is first.
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { ExecutorInfo } from '../../protocol/messages.ts'
 import { all } from '../../store/store.ts'
+import { scalar } from '../functions/agents/world.ts'
 import { accepting, puts, type Stage, stage } from './stage.ts'
 
 const IDS = Array.from({ length: 150 }, (_, index) => `t${index}`)
@@ -101,4 +103,125 @@ test('kill-during-big-accept, and the worker dies: the repeat makes the task as 
   expect(await on.call(accept)).toBe(202)
   expect(await wantedOf(on, 't149')).toEqual(['stop', 1, undefined])
   await on.w.check()
+})
+
+test('kill-during-big-accept without an agent: the ACCEPT under way is found by its framework', async () => {
+  const on = await stage()
+  const accept = await accepting(on, IDS)
+  const paused = pausedAt(on, 3)
+  const answer = on.call(accept)
+  await paused.reached
+  const anywhere = { task_id: { value: 't149' } }
+  expect(await on.call({ type: 'KILL', kill: anywhere })).toBe(202)
+  // RECONCILE without an agent knows of it as well.
+  expect(await on.call({ type: 'RECONCILE', reconcile: { tasks: [{ task_id: { value: 't148' } }] } })).toBe(
+    202,
+  )
+  await on.look()
+  expect(on.said('t148')).toEqual(['TASK_STAGING'])
+  paused.release()
+  expect(await answer).toBe(202)
+  expect(await wantedOf(on, 't149')).toEqual(['stop', 1, undefined])
+  expect(await wantedOf(on, 't148')).toEqual(['run', 0, undefined])
+  await on.look()
+  expect(on.said('t149')).toEqual([])
+  const { frameworkId } = on.framework
+  expect(await all(on.w.store, 'accepting', { frameworkId })).toEqual([])
+  // And when it is over: of a task nobody knows it is said so.
+  expect(await on.call({ type: 'KILL', kill: { task_id: { value: 'nobody' } } })).toBe(202)
+  await on.look()
+  expect(on.said('nobody')).toEqual(['TASK_UNKNOWN'])
+})
+
+test('kill-during-big-accept without an agent, and the worker dies: at the end of the hold it is DROPPED', async () => {
+  let left = Number.POSITIVE_INFINITY
+  const on = await stage({
+    store: (store) => ({
+      ...store,
+      async commit(changes, token) {
+        if (puts('run')(changes) && left-- <= 0) throw new Error('the worker died here')
+        return await store.commit(changes, token)
+      },
+    }),
+  })
+  const accept = await accepting(on, IDS)
+  left = 1
+  await expect(on.call(accept)).rejects.toThrow('died')
+  expect(await on.call({ type: 'KILL', kill: { task_id: { value: 't149' } } })).toBe(202)
+  left = Number.POSITIVE_INFINITY
+  await on.w.run(40_000)
+  await on.look()
+  expect(on.said('t149')).toEqual(['TASK_DROPPED'])
+  expect(await all(on.w.store, 'accepting', { frameworkId: on.framework.frameworkId })).toEqual([])
+  await on.w.check()
+})
+
+describe('SHUTDOWN during a large ACCEPT', () => {
+  const executor: ExecutorInfo = {
+    executor_id: { value: 'e' },
+    type: 'CUSTOM',
+    command: { value: './executor' },
+    resources: [scalar('cpus', 0.1), scalar('mem', 32)],
+  }
+
+  function shutdown(on: Stage, executorId: string) {
+    const agent_id = { value: on.agent.id }
+    return on.call({ type: 'SHUTDOWN', shutdown: { agent_id, executor_id: { value: executorId } } })
+  }
+
+  /** Half of the tasks are command tasks, the later half run under the executor. */
+  async function acceptWith(on: Stage) {
+    const accept = await accepting(on, IDS)
+    const operations = accept.accept?.operations?.map((operation) => ({
+      ...operation,
+      launch: {
+        task_infos: (operation.launch?.task_infos ?? []).map(({ command, ...task }, index) =>
+          index < 75 ? { ...task, command } : { ...task, executor },
+        ),
+      },
+    }))
+    return { ...accept, accept: { offer_ids: accept.accept?.offer_ids, operations } }
+  }
+
+  test('tasks of an executor that is still to be made come into being as ones that are to stop', async () => {
+    const on = await stage()
+    const accept = await acceptWith(on)
+    const paused = pausedAt(on, 2)
+    const answer = on.call(accept)
+    await paused.reached
+    expect(await shutdown(on, 'e')).toBe(202)
+    // The executor of a command task that is still to be made is known by the task.
+    expect(await shutdown(on, 't60')).toBe(202)
+    expect(await shutdown(on, 'other')).toBe(202)
+    paused.release()
+    expect(await answer).toBe(202)
+    expect(await wantedOf(on, 't149')).toEqual(['stop', 1, undefined])
+    expect(await wantedOf(on, 't75')).toEqual(['stop', 1, undefined])
+    expect(await wantedOf(on, 't60')).toEqual(['stop', 1, undefined])
+    expect(await wantedOf(on, 't61')).toEqual(['run', 0, undefined])
+    await on.w.check()
+  })
+
+  test('of a SHUTDOWN and the piece that makes the executor, the later one sees the earlier', async () => {
+    const on = await stage()
+    const accept = await acceptWith(on)
+    const beforePiece = on.pause(puts('executor'))
+    const answer = on.call(accept)
+    await beforePiece.reached
+    const beforeEnd = on.pause(puts('hold'))
+    const ended = shutdown(on, 'e')
+    await beforeEnd.reached
+    // Between the reading of the SHUTDOWN and its commit the executor is made with its first tasks.
+    const beforeNext = on.pause(puts('run', ({ taskId }) => taskId === 't149'))
+    beforePiece.release()
+    await beforeNext.reached
+    beforeEnd.release()
+    expect(await ended).toBe(202)
+    const ref = { agentId: on.agent.id, frameworkId: on.framework.frameworkId, executorId: 'e' }
+    expect(await on.w.store.get('executor', ref)).toMatchObject({ wanted: 'end' })
+    beforeNext.release()
+    expect(await answer).toBe(202)
+    expect(await wantedOf(on, 't149')).toEqual(['stop', 1, undefined])
+    await on.w.check()
+  })
 })

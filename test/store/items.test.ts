@@ -35,6 +35,7 @@ describe('keys', () => {
       gate: 'FRAMEWORK#<framework>  GATE#0',
       lease: 'FRAMEWORK#<framework>  LEASE',
       called: 'FRAMEWORK#<framework>  CALLED',
+      accepting: 'FRAMEWORK#<framework>  ACCEPT#Xq2LmZs8RtYwB1nKd4hV0c',
       task: 'FRAMEWORK#<framework>#0  TASK#web.1',
       mail: 'MAIL#<framework>#0  OFFER#<framework>-O1',
       lossHead: 'LOSSES  HEAD',

@@ -115,6 +115,12 @@ export const samples: { readonly [K in ItemKind]: Items[K] } = {
     commandQueueUrl: 'http://127.0.0.1:4566/000000000000/agent-1',
     life: 'active',
   },
+  accepting: {
+    version: 0,
+    frameworkId: FRAMEWORK_ID,
+    acceptId: 'Xq2LmZs8RtYwB1nKd4hV0c',
+    agentId: AGENT_ID,
+  },
   instance: { version: 0, instanceId: 'i-0123456789abcdef0', agentId: AGENT_ID },
   beats: {
     version: 0,

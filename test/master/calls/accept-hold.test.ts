@@ -141,7 +141,7 @@ describe('a large ACCEPT', () => {
   test('the hold is the commit: gate, ledger and HOLD item', () => {
     const table = new Table()
     const decision = hold(loadedFor(table.framework, table.ledger), table.call, newContext())
-    expect(touched(decision)).toEqual(['check gate', 'put hold', 'put ledger'])
+    expect(touched(decision)).toEqual(['check gate', 'put accepting', 'put hold', 'put ledger'])
   })
 
   test('accept-dies-between-pieces: a repeat joins the hold and makes each task once', () => {
