@@ -1,6 +1,14 @@
 // `meseta agents`, `frameworks`, `tasks` and `task inspect`: what there is, as tables or as JSON.
 import { styleText } from 'node:util'
-import { agentUrl, type FlatResources, findOne, readState, type StateTask, tasksOf } from './cluster.ts'
+import {
+  agentUrl,
+  type FlatResources,
+  findOne,
+  readState,
+  type StateAgent,
+  type StateTask,
+  tasksOf,
+} from './cluster.ts'
 import { age, harmless, show, stateColour } from './printing.ts'
 
 export interface ListOptions {
@@ -13,7 +21,7 @@ export async function listAgents(master: string, { json }: ListOptions): Promise
   const rows = slaves.map((agent) => [
     agent.id,
     harmless(new URL(agentUrl(agent)).host),
-    stateColour(agent.deactivated ? 'deactivated' : agent.active ? 'active' : 'inactive'),
+    stateColour(stateOf(agent)),
     amounts(agent.used_resources, agent.resources, 'cpus'),
     amounts(agent.used_resources, agent.resources, 'mem'),
     amounts(agent.offered_resources, agent.resources, 'cpus'),
@@ -26,6 +34,11 @@ export async function listAgents(master: string, { json }: ListOptions): Promise
     rows,
     'no agents are registered; `npx meseta agent start --master URL --work-dir DIR` starts one',
   )
+}
+
+function stateOf({ active, deactivated, drain_info }: StateAgent): string {
+  if (drain_info !== undefined) return drain_info.state.toLowerCase()
+  return deactivated ? 'deactivated' : active ? 'active' : 'inactive'
 }
 
 export async function listFrameworks(master: string, { json, all }: ListOptions): Promise<void> {

@@ -6,6 +6,7 @@ import { MESETA_VERSION } from '../protocol/version.ts'
 import { startAgent } from './agent-start.ts'
 import { completionScript } from './completion.ts'
 import { chooseContext, readConfig, saveContext, useContext } from './config.ts'
+import { drainAgent } from './drain.ts'
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
 import { inspectTask, listAgents, listFrameworks, listTasks } from './lists.ts'
 import {
@@ -115,6 +116,14 @@ agent
       ...command.args,
     ])
   })
+agent
+  .command('drain')
+  .argument('<id>')
+  .description('end its tasks and offer it to nobody, until `agent reactivate`')
+  .option('--grace <seconds>', 'no task has more than this to end', amount)
+  .option('--mark-gone', 'drained, it is gone for good', false)
+  .option('--wait', 'end when it is drained', false)
+  .action((id, options) => drainAgent(master(), id, { ...options, graceSeconds: options.grace }))
 for (const action of ['deactivate', 'reactivate', 'gone'] as const) {
   agent
     .command(action)

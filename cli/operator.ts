@@ -1,4 +1,4 @@
-// Operator commands: agents in and out of service, teardown, events, dead letters, and faults for development.
+// Operator commands: agents in and out of service (drains: drain.ts), teardown, events, dead letters, and faults for development.
 import { styleText } from 'node:util'
 import type { MasterEvent } from '../protocol/messages.ts'
 import { RecordDecoder } from '../protocol/recordio.ts'
@@ -19,13 +19,15 @@ const DONE: Readonly<Record<AgentAction, string>> = {
   gone: 'is gone for good: its tasks are reported as gone, and it may not come back under this id',
 }
 
+/** The whole id of an agent; of one that is not registered now the id as given, if it may be one. */
+export async function agentIdOf(master: string, id: string): Promise<string> {
+  const { slaves } = await readState(master)
+  const isListed = slaves.some((agent) => agent.id.endsWith(id) || agent.id.startsWith(id))
+  return !isListed && id.includes('-S') ? id : findOne('agent', slaves, id).id
+}
+
 export async function changeAgent(master: string, id: string, action: AgentAction): Promise<void> {
-  const state = await readState(master)
-  const agentId =
-    state.slaves.find((agent) => agent.id.endsWith(id) || agent.id.startsWith(id)) === undefined &&
-    id.includes('-S')
-      ? id
-      : findOne('agent', state.slaves, id).id
+  const agentId = await agentIdOf(master, id)
   const type = ACTIONS[action]
   await callJson(`${master}/api/v1`, { type, [type.toLowerCase()]: { agent_id: { value: agentId } } })
   console.log(`${agentId} ${DONE[action]}`)

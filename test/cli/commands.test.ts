@@ -110,7 +110,7 @@ test('framework teardown ends the run that it belongs to, in a sentence', async 
   expect((await meseta('framework', 'teardown', id)).code).toBe(3)
 })
 
-test('agents: deactivate, reactivate, start by hand, gone', async () => {
+test('agents: deactivate, reactivate, start by hand, drain, gone', async () => {
   const port = await freePort()
   const byHand = cluster.begin([
     ...['--master', cluster.url, 'agent', 'start', '--work-dir', join(cluster.data, 'by-hand')],
@@ -126,8 +126,23 @@ test('agents: deactivate, reactivate, start by hand, gone', async () => {
   expect((await state())?.deactivated).toBe(true)
   expect((await meseta('agent', 'reactivate', id)).code).toBe(0)
   expect((await state())?.deactivated).toBe(false)
-  expect((await meseta('agent', 'gone', id)).code).toBe(0)
+  const drained = await meseta('agent', 'drain', id, '--grace', '1.5', '--wait')
+  expect(drained).toMatchObject({ code: 0, out: expect.stringContaining('agent reactivate') })
+  expect(await state()).toMatchObject({
+    drain_info: {
+      state: 'DRAINED',
+      config: { max_grace_period: { nanoseconds: 1_500_000_000 }, mark_gone: false },
+    },
+  })
+  expect((await meseta('agents')).out).toMatch(/ drained /)
+  expect((await meseta('agent', 'reactivate', id)).code).toBe(0)
+  expect((await meseta('agent', 'drain', id, '--grace', '-1')).code).toBe(2)
+  expect((await meseta('agent', 'drain', 'nobody')).code).toBe(3)
+  const gone = await meseta('agent', 'drain', id, '--mark-gone', '--wait')
+  expect(gone).toMatchObject({ code: 0, out: expect.stringContaining('gone for good') })
   expect(await state()).toBeUndefined()
+  expect((await meseta('agent', 'drain', id)).code).toBe(4)
+  expect((await meseta('agent', 'gone', id)).code).toBe(0)
   expect((await meseta('agent', 'deactivate', 'nobody')).code).toBe(3)
   byHand.child.kill('SIGTERM')
   await byHand.exited
