@@ -1,6 +1,7 @@
 // `npm run test:live -- NAME…`: scenarios with real processes, real kills and real time; all of them without a name.
 import { agentRestart } from './agent-restart.ts'
 import { controlPlaneRestart } from './control-plane-restart.ts'
+import { frameworkFailover } from './framework-failover.ts'
 import { mesosFramework } from './mesos-framework.ts'
 
 /** Says what it checks as it goes; throws what does not hold. */
@@ -11,6 +12,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'mesos-framework': mesosFramework,
   'agent-restart': agentRestart,
   'control-plane-restart': controlPlaneRestart,
+  'framework-failover': frameworkFailover,
 }
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))

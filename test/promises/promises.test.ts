@@ -76,8 +76,8 @@ describe('how a promise stands', () => {
 
   test('a live scenario proves when it was run and held', () => {
     expect(standing('F49', outcome({}), {})).toBe('open')
-    expect(standing('F49', outcome({}), { 'control-plane-restart': true })).toBe('proven')
-    expect(standing('F49', outcome({}), { 'control-plane-restart': false })).toBe('failed')
+    expect(standing('F49', outcome({}), { 'framework-failover': true })).toBe('proven')
+    expect(standing('F49', outcome({}), { 'framework-failover': false })).toBe('failed')
   })
 
   test('what waits for a feature may be open, or the rest of it must be proven', () => {
