@@ -23,6 +23,8 @@ const REGISTER_MIN_MS = 1_000
 const REGISTER_MAX_MS = 60_000
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
+/** Shorter: what is launched first after an outage of the queues waits for this. */
+const LISTEN_AGAIN_MAX_MS = 1_000
 /** A page of a registration stays well below what one call may carry. */
 const TASKS_PER_PAGE = 200
 const TASKS_WITH_INFO_PER_PAGE = 50
@@ -244,7 +246,7 @@ export function startLink(options: LinkOptions): Link {
   }
 
   async function listen(): Promise<void> {
-    const waits = backoff(RETRY_MIN_MS, RETRY_MAX_MS, random)
+    const waits = backoff(RETRY_MIN_MS, LISTEN_AGAIN_MAX_MS, random)
     while (!stopping.signal.aborted && queues !== undefined) {
       try {
         const received = await controlPlane.receive(queues, stopping.signal)

@@ -232,6 +232,27 @@ test('a nudge to call is answered by a call', async () => {
   await until(() => updatesCalls().length === before + 1)
 })
 
+test('queues that were away are asked again within a second, however long they were away', async () => {
+  standing = await registered()
+  const { controlPlane, clock, acting } = standing
+  let asked = 0
+  const real = controlPlane.receive.bind(controlPlane)
+  controlPlane.receive = async () => {
+    asked += 1
+    throw new Error('the queues are away')
+  }
+  // Wakes the one that waits; the next one fails.
+  controlPlane.nudge({ kind: 'call' })
+  await clock.advance(30_000)
+  asked = 0
+  await clock.advance(5_000)
+  expect(asked).toBeGreaterThanOrEqual(5)
+  controlPlane.receive = real
+  controlPlane.want([wanted('t', 'true')])
+  await clock.advance(1_000)
+  await until(() => acting.state.tasks.has('f/t'))
+})
+
 test('beats follow at the interval and grow in number', async () => {
   standing = await registered()
   await standing.clock.advance(3_500, { stepMs: 250 })
