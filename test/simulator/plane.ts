@@ -6,14 +6,14 @@ import { detect } from '../../functions/detector/handler.ts'
 import type { Environment, Log } from '../../functions/environment.ts'
 import { heartbeats } from '../../functions/heartbeats/handler.ts'
 import { routed } from '../../functions/http/routes.ts'
-import type { Handler, HttpAnswer, HttpRequest } from '../../functions/http/types.ts'
+import { type Handler, type HttpAnswer, type HttpRequest, isStream } from '../../functions/http/types.ts'
 import type { Calling } from '../../functions/operator/calls.ts'
 import { changeFeed } from '../../functions/operator/feed.ts'
 import { files } from '../../functions/operator/files.ts'
 import { operatorHandler } from '../../functions/operator/handler.ts'
 import { verbosity } from '../../functions/operator/verbosity.ts'
 import { inProcessBells } from '../../functions/ports/bells.ts'
-import { consume } from '../../functions/ports/consume.ts'
+import { type BatchHandler, consume } from '../../functions/ports/consume.ts'
 import type { MessageSource } from '../../functions/ports/message-source.ts'
 import { schedulerRoutes } from '../../functions/scheduler/routes.ts'
 import type { Settings } from '../../master/settings.ts'
@@ -28,6 +28,9 @@ export type FunctionName = 'front' | 'heartbeats' | 'allocator' | 'detector'
 /** Changes what one function is given of the world: planted bugs. */
 export type Mutation = (env: Environment, name: FunctionName) => Environment
 
+/** Around each piece of work: a request, a reader's stream, a turn, a tick, a batch. */
+export type Around = <T>(what: string, work: () => Promise<T>) => Promise<T>
+
 export interface PlaneOptions extends PortFaults {
   readonly time: VirtualTime
   readonly chance: Chance
@@ -36,6 +39,7 @@ export interface PlaneOptions extends PortFaults {
   readonly settings: Settings
   readonly fronts: number
   readonly mutation?: Mutation | undefined
+  readonly around?: Around | undefined
   /** Every line of every log. */
   readonly onLog: (text: string) => void
   /** An error that only a bug makes. */
@@ -87,6 +91,15 @@ export class Plane {
     return host?.process.name ?? 'nobody'
   }
 
+  /** A second host of one function beside the first, which ends after `ms`: nothing promises that there is only one. */
+  double(chance: Chance, ms: number): string {
+    const name = chance.of(['heartbeats', 'allocator', 'detector'] as const) ?? 'detector'
+    const before = this.#others.get(name)
+    this.#begin(name)
+    this.#options.time.after(ms, () => before?.process.die())
+    return before?.process.name ?? name
+  }
+
   pauseOne(chance: Chance, ms: number): string {
     const host = chance.of([...this.#fronts, ...this.#others.values()])
     host?.process.pause(ms)
@@ -102,7 +115,20 @@ export class Plane {
       this.#fronts[index] = host
     }
     const { handle, process } = host
-    return { process, answer: async (request) => await handle(request) }
+    return { process, answer: (request) => this.#answered(handle, request) }
+  }
+
+  async #answered(handle: Handler, request: HttpRequest): Promise<HttpAnswer> {
+    const { around } = this.#options
+    if (around === undefined) return await handle(request)
+    const answer = await around(nameOf(request), async () => await handle(request))
+    const { body } = answer
+    if (!isStream(body)) return answer
+    return { ...answer, body: { ...body, open: (...args) => around('reader', () => body.open(...args)) } }
+  }
+
+  async #around<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return await (this.#options.around === undefined ? work() : this.#options.around(what, work))
   }
 
   #host(name: FunctionName): Host {
@@ -147,17 +173,20 @@ export class Plane {
       // The queues of `env` are this process's own source.
       const source = env.queues as MessageSource
       const options = { log: env.log, maxReceives: Number.POSITIVE_INFINITY }
-      void consume(source, 'heartbeats', (batch) => heartbeats(env, batch), never, options).catch(failed)
+      const beat: BatchHandler = (batch) => this.#around(name, () => heartbeats(env, batch))
+      void consume(source, 'heartbeats', beat, never, options).catch(failed)
     } else if (name === 'detector') {
-      void forEver(process, env.settings.profile.tickMs, () => detect(env).catch(failed))
+      void forEver(process, env.settings.profile.tickMs, () =>
+        this.#around(name, () => detect(env).catch(failed)),
+      )
     } else void this.#allocating(host, failed)
   }
 
   async #allocating({ env, process }: Host, failed: (error: unknown) => void): Promise<void> {
     const source = env.queues as MessageSource
-    void forEver(process, ALLOCATION_MS, () => allocate(env).catch(failed))
+    void forEver(process, ALLOCATION_MS, () => this.#around('allocator', () => allocate(env).catch(failed)))
     const batch = async () => {
-      await allocate(env)
+      await this.#around('allocator', () => allocate(env))
       return []
     }
     await consume(source, 'allocate', batch, new AbortController().signal, { log: env.log }).catch(failed)
@@ -182,6 +211,13 @@ export class Plane {
       },
     }
   }
+}
+
+/** `scheduler ACCEPT`. */
+function nameOf({ path, body }: HttpRequest): string {
+  // What is no JSON has no name.
+  const type = /"type":\s*"(\w+)"/.exec(Buffer.from(body).toString())?.[1] ?? '?'
+  return `${path.slice(path.lastIndexOf('/') + 1)} ${type}`
 }
 
 function callingOf(env: Environment): Calling {

@@ -1,11 +1,14 @@
-// `npm run simulate`: runs seeds one after the other, tells the story of what failed, or finds planted bugs.
+// `npm run simulate`: runs seeds on all cores and tells the story of what failed; crashes at every call; planted bugs.
 import { parseArgs } from 'node:util'
 import type { ProfileName } from '../../master/settings.ts'
 import { PROFILES } from '../../master/settings.ts'
+import { pairs, placesOf, singles } from './crash-points.ts'
 import { findMutants } from './mutants.ts'
-import { simulate } from './simulation.ts'
+import type { SimulationOutcome } from './simulation.ts'
+import { inThreads } from './workers.ts'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '1' },
@@ -13,6 +16,8 @@ const { values } = parseArgs({
     agents: { type: 'string', default: '20' },
     profile: { type: 'string', default: 'mesos' },
     mutants: { type: 'boolean', default: false },
+    'crash-points': { type: 'boolean', default: false },
+    bound: { type: 'string', default: '500' },
     only: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -20,41 +25,96 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(
-    'npm run simulate -- [--seed N] [--seeds N] [--hours H] [--agents N] [--profile fast|default|mesos] [--mutants]',
+    'npm run simulate -- [--seed N] [--seeds N] [--hours H] [--agents N] [--profile fast|default|mesos]\nnpm run simulate -- --mutants [--only WORD]\nnpm run simulate -- --crash-points [pairs [--bound N]] [--only WORD]',
   )
   process.exit(0)
 }
 const profile = profileOf(values.profile)
 const common = { hours: number('hours'), agents: number('agents'), profile }
-process.exit(values.mutants ? await findMutants({ only: values.only }) : await seeds())
+process.exit(await chosenWork())
+
+async function chosenWork(): Promise<number> {
+  if (values.mutants) return await findMutants({ only: values.only })
+  return values['crash-points'] ? await crashPoints() : await seeds()
+}
 
 async function seeds(): Promise<number> {
-  let failed = 0
   const first = number('seed')
   const count = number('seeds')
-  for (let seed = first; seed < first + count; seed++) {
-    const cpu = process.cpuUsage()
-    const outcome = await simulate({ seed, ...common })
-    const used = process.cpuUsage(cpu)
-    const seconds = (used.user + used.system) / 1e6
-    const rate = ((common.hours * 3600) / seconds).toFixed(0)
-    const counts = Object.entries(outcome.counts).map(([name, value]) => `${value} ${name}`)
+  const jobs = Array.from({ length: count }, (_, index) => {
+    return { job: 'seed', options: { seed: first + index, ...common } } as const
+  })
+  const progress = progressOf(count)
+  let failed = 0
+  let cpuSeconds = 0
+  let seed = first
+  for await (const { result, ...used } of inThreads(jobs, progress.done)) {
+    progress.clear()
+    cpuSeconds += used.cpuSeconds
+    const counts = Object.entries(result.counts).map(([name, value]) => `${value} ${name}`)
     console.log(
-      `seed ${seed}: ${outcome.violation?.invariant ?? 'ok'}  ${outcome.hash}  ${outcome.steps} steps, ${outcome.commits} commits, ${counts.join(', ')}; ${seconds.toFixed(1)} s of CPU, ${rate} simulated hours per CPU hour`,
+      `seed ${seed}: ${result.violation?.invariant ?? 'ok'}  ${result.hash}  ${result.steps} steps, ${result.commits} commits, ${counts.join(', ')}; ${used.cpuSeconds.toFixed(1)} s of CPU, ${rate(1, used.cpuSeconds)} simulated hours per CPU hour`,
     )
-    if (outcome.violation === undefined) continue
-    failed += 1
-    console.log(`  ${outcome.violation.text}`)
-    for (const line of outcome.violation.story) console.log(`  ${line}`)
-    console.log(
-      `  again: npm run simulate -- --seed ${seed} --hours ${common.hours} --agents ${common.agents} --profile ${profile}`,
-    )
+    if (result.violation !== undefined) {
+      failed += 1
+      tellStory(result.violation)
+      console.log(
+        `  again: npm run simulate -- --seed ${seed} --hours ${common.hours} --agents ${common.agents} --profile ${profile}`,
+      )
+    }
+    seed += 1
   }
+  if (count > 1) console.log(`${rate(count, cpuSeconds)} simulated hours per CPU hour`)
   console.log(`${count - failed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }
 
-function number(name: 'seed' | 'seeds' | 'hours' | 'agents'): number {
+/** Runs that end early, at a failure, make this a little too good. */
+function rate(runs: number, cpuSeconds: number): string {
+  return ((runs * common.hours * 3600) / cpuSeconds).toFixed(0)
+}
+
+/** Every place where a process can die, before and after the call; with `pairs`, two of them in one run. */
+async function crashPoints(): Promise<number> {
+  const places = await placesOf()
+  const chosen = places.filter((place) => values.only === undefined || place.includes(values.only))
+  const isPairs = positionals.includes('pairs')
+  const crashes = isPairs ? pairs(chosen, number('bound')) : singles(chosen)
+  console.log(`${places.length} places, ${crashes.length} ${isPairs ? 'pairs of' : 'single'} crashes`)
+  const progress = progressOf(crashes.length)
+  const jobs = crashes.map((at) => ({ job: 'crash point', at }) as const)
+  let failed = 0
+  let index = 0
+  for await (const { result } of inThreads(jobs, progress.done)) {
+    const crash = crashes[index++] ?? []
+    // A second place may not be come to any more once the first crash has struck.
+    if (result.violation === undefined && result.reached > 0) continue
+    failed += 1
+    progress.clear()
+    console.log(crash.map(({ place, when }) => `${when} ${place}`).join('\n  and '))
+    if (result.violation === undefined) console.log('  was not come to')
+    else tellStory(result.violation)
+  }
+  progress.clear()
+  console.log(`${crashes.length - failed} passed, ${failed} failed`)
+  return failed === 0 ? 0 : 1
+}
+
+function tellStory(violation: NonNullable<SimulationOutcome['violation']>): void {
+  console.log(`  ${violation.text}`)
+  for (const line of violation.story) console.log(`  ${line}`)
+}
+
+/** A line that is written over itself, on a terminal only. */
+function progressOf(count: number): { done(count: number): void; clear(): void } {
+  const isShown = process.stderr.isTTY && count > 1
+  return {
+    done: (done) => isShown && process.stderr.write(`\r${done} of ${count} `),
+    clear: () => isShown && process.stderr.write('\r\x1b[K'),
+  }
+}
+
+function number(name: 'seed' | 'seeds' | 'hours' | 'agents' | 'bound'): number {
   const value = Number(values[name])
   if (Number.isFinite(value) && value > 0) return value
   console.error(`--${name} takes a number above zero, not ${values[name]}`)

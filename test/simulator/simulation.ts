@@ -11,13 +11,15 @@ import { memoryStore } from '../../store/memory.ts'
 import { UNBILLED_UNIT_BYTES } from '../../store/packing.ts'
 import { observedQueues } from './check-queues.ts'
 import { Checker } from './checker.ts'
-import { chosen, type FaultMix, faultsOf, USUAL } from './faults.ts'
+import { chosen, type FaultMix, faultsOf, USUAL, type World } from './faults.ts'
 import { SimFramework } from './framework.ts'
 import { type AgentMutation, Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { Operator } from './operator.ts'
-import { type Mutation, Plane } from './plane.ts'
+import { type Around, type Mutation, Plane } from './plane.ts'
 import { Story, Violation } from './story.ts'
+import { throttledStore } from './throttle.ts'
+import { nextRelease } from './versions.ts'
 import { Chance, VirtualTime } from './virtual-time.ts'
 import { type Rates, ROUGH, Weather } from './weather.ts'
 
@@ -35,6 +37,11 @@ export interface SimulationOptions {
   /** Of small faults, before the seed scales them. */
   readonly rates?: Partial<Rates> | undefined
   readonly settings?: Partial<Settings> | undefined
+  readonly around?: Around | undefined
+  /** What happens besides, at fixed times. */
+  readonly script?: ((world: World) => void) | undefined
+  /** The last part of the run, ms; half of it when absent, at least 6 minutes and at most 15. */
+  readonly quietMs?: number | undefined
   /** ACCEPTs larger than one transaction; absent: one in a run of ten. */
   readonly bursts?: number | undefined
 }
@@ -50,6 +57,7 @@ export interface SimulationOutcome {
   readonly counts: Readonly<Record<string, number>>
 }
 
+const REGION = 'here'
 const START = Date.UTC(2030, 0, 1)
 /** Bells of the same host wake readers; that they look by themselves is mostly a test of patience. */
 const RARE_LOOKS: ReaderPauses = { firstMs: 100, longestMs: 5_000, busyForMs: 30_000, idleMs: 15_000 }
@@ -65,12 +73,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     beatShards: chance.whole(1, 2),
     gatesPerFramework: chance.whole(1, 2),
     readerPauses: chance.happens(0.1) ? READER_PAUSES : RARE_LOOKS,
+    region: REGION,
     ...options.settings,
   })
   const checker = new Checker({ time, story, weather, settings })
   const length = options.hours * 3_600_000
   const end = START + length
-  const quietMs = Math.min(15 * 60_000, Math.max(6 * 60_000, length / 2))
+  const quietMs = options.quietMs ?? Math.min(15 * 60_000, Math.max(6 * 60_000, length / 2))
   const quietFrom = end - quietMs
   const stillFrom = end - Math.min(STILL_MS, quietMs * 0.35)
   /** What ends after this could not be replaced before everybody stands still. */
@@ -78,26 +87,31 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   const errors = (text: string) => checker.violated('S20', `an error that no fault explains: ${text}`)
   const queues = observedQueues(memoryQueues(time), checker)
   // Started first: this clock drives everything, also its own making.
+  const table = memoryStore({ clock: time, unitBytes: UNBILLED_UNIT_BYTES, remembers: true })
   const making = Plane.start({
     time,
     chance,
     weather,
     story,
-    store: checker.observed(memoryStore({ clock: time, unitBytes: UNBILLED_UNIT_BYTES, remembers: true })),
+    store: checker.observed(throttledStore(table, weather)),
     queues,
     settings,
     fronts: chance.whole(2, 4),
     mutation: options.mutation,
+    around: options.around,
     onLog: (text) => checker.logged(text),
     onError: errors,
   })
   await time.run(START + 1_000, () => true)
   const plane = await making
   const network: Network = { time, chance, weather, plane: () => plane }
+  const hasZones = chance.happens(0.5)
   const machines = Array.from({ length: options.agents }, (_, index) => {
+    const domain = { fault_domain: { region: { name: REGION }, zone: { name: `zone${index % 3}` } } }
     const info = {
       hostname: `host${index}`,
       port: 5051,
+      ...(hasZones ? { domain } : {}),
       resources: [
         { name: 'cpus', type: 'SCALAR' as const, scalar: { value: 4 } },
         { name: 'mem', type: 'SCALAR' as const, scalar: { value: 4096 } },
@@ -149,12 +163,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   }
   weather.scale({ ...ROUGH, ...options.rates }, chance.between(0.2, 1.5))
   const { timeoutMs } = settings.profile
-  const faults = faultsOf({
+  const world: World = {
     ...{ time, chance, story, weather, plane, machines, frameworks, timeoutMs, start },
     operator: new Operator(network, story),
-    marksGone: (agentId) => checker.marksGone(agentId),
+    drains: (agentId) => checker.drains(agentId),
     tearsDown: (frameworkId) => checker.torndown(frameworkId),
-  })
+  }
+  const faults = faultsOf(world)
+  options.script?.(world)
   const strike = () => {
     if (time.now() > quietFrom) return
     const name = chosen(options.faults ?? USUAL, chance)
