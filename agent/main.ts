@@ -1,6 +1,5 @@
 // The agent as a process: flags, signals, a log of JSON lines, and one line `ready` when it is registered.
-import { mkdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { mkdirSync, realpathSync } from 'node:fs'
 import { systemClock } from '../protocol/clock.ts'
 import { ProcessContainerizer } from './containerizer/process.ts'
 import { isAlive, readStat } from './containerizer/process-table.ts'
@@ -26,8 +25,9 @@ try {
 }
 
 async function run(given: Flags): Promise<void> {
-  const workDir = resolve(given.workDir)
-  mkdirSync(workDir, { recursive: true })
+  mkdirSync(given.workDir, { recursive: true })
+  // Canonical, for no link is followed in it: what is beneath is known by this one name.
+  const workDir = realpathSync(given.workDir)
   const containerizer = new ProcessContainerizer({
     containersDirectory: containersDirectory(workDir),
     shims: chooseShim({ buildDirectory: shimsDirectory(workDir) }),
@@ -48,6 +48,7 @@ async function run(given: Flags): Promise<void> {
   // From the first moment: Node would open its debugger on SIGUSR1 that nobody listens to.
   watchSignals(starting, given)
   const agent = await starting
+  if (given.recover === 'cleanup') exit(0, 'all that ran here has been ended, as --recover cleanup asks')
   if (given.parentPid !== undefined) watchParent(agent, given.parentPid)
   const agentId = await agent.registered
   process.stdout.write(`ready ${JSON.stringify({ agentId, port: agent.port })}\n`)
