@@ -387,6 +387,8 @@ export interface Cluster extends Versioned {
 /** Whoever goes on with a restore begins here; what lies before is done. */
 export interface Restoring {
   readonly begunAt: number
+  /** The last tick in the table, which is about when it was. */
+  readonly asOf: number
   readonly phase: 'numbers' | 'frameworks' | 'agents' | 'open'
   /** Of the index, in the phase `agents`. */
   readonly shard?: number | undefined

@@ -1,7 +1,7 @@
 // Agents of a restored table, page by page: each ledger counted anew; at the end all are asked to register.
 
 import { nothing } from '../../master/decision.ts'
-import type { AgentEntry } from '../../master/model.ts'
+import type { AgentEntry, Restoring } from '../../master/model.ts'
 import { recount, strayEntry } from '../../master/restore/agents.ts'
 import { all } from '../../store/store.ts'
 import { loadItems, loadPiece } from '../agents/load.ts'
@@ -17,15 +17,14 @@ const RUNS_AT_ONCE = 500
 /** One page of a shard of the index; where the next one begins, or undefined after the last. */
 export async function restoreAgents(
   env: Environment,
-  shard: number,
-  after: string | undefined,
+  { shard, after, asOf }: Pick<Restoring, 'after' | 'asOf'> & { readonly shard: number },
 ): Promise<string | undefined> {
   const page = await env.store.query('agents', { shard }, { after, limit: AGENTS_PER_STEP })
-  for (const { item } of page.found) await restoreAgent(env, item)
+  for (const { item } of page.found) await restoreAgent(env, item, asOf)
   return page.next
 }
 
-async function restoreAgent(env: Environment, { agentId, shard }: AgentEntry): Promise<void> {
+async function restoreAgent(env: Environment, { agentId, shard }: AgentEntry, asOf: number): Promise<void> {
   const context = await contextOf(env)
   let isMore = true
   while (isMore) {
@@ -33,7 +32,7 @@ async function restoreAgent(env: Environment, { agentId, shard }: AgentEntry): P
       name: 'agent of a restored table',
       load: () => loadAgent(env, agentId, shard),
       decide: ({ entry, agent }) => {
-        if (agent !== undefined) return recount({ ...agent, entry }, context)
+        if (agent !== undefined) return recount({ ...agent, entry, asOf }, context)
         if (entry === undefined) return nothing(false)
         return { changes: [strayEntry(entry)], tell: [], answer: false }
       },

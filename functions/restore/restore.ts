@@ -65,11 +65,11 @@ async function oneStep(env: Environment, at: Restoring): Promise<void> {
   await transact(env, {
     name: 'restore goes on',
     load: () => loadDoors(env),
-    decide: ({ cluster }) => moveOn(cluster, at, { begunAt: at.begunAt, ...next }),
+    decide: ({ cluster }) => moveOn(cluster, at, { begunAt: at.begunAt, asOf: at.asOf, ...next }),
   })
 }
 
-async function stepOf(env: Environment, at: Restoring): Promise<Omit<Restoring, 'begunAt'>> {
+async function stepOf(env: Environment, at: Restoring): Promise<Omit<Restoring, 'begunAt' | 'asOf'>> {
   switch (at.phase) {
     case 'numbers':
       // Whoever still works by the tick of before has heard of the closed doors after this.
@@ -82,7 +82,7 @@ async function stepOf(env: Environment, at: Restoring): Promise<Omit<Restoring, 
     }
     case 'agents': {
       const { shard = 0 } = at
-      const after = await restoreAgents(env, shard, at.after)
+      const after = await restoreAgents(env, { ...at, shard })
       if (after !== undefined) return { phase: 'agents', shard, after }
       return shard + 1 < env.settings.agentIndexShards
         ? { phase: 'agents', shard: shard + 1 }

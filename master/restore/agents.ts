@@ -15,7 +15,12 @@ export interface RestoredAgent extends Piece {
   readonly entry: AgentEntry | undefined
   readonly executors: readonly Executor[]
   readonly holds: readonly Hold[]
+  /** About when the table was as it is. */
+  readonly asOf: number
 }
+
+/** What was committed so long before a table's moment is there as a whole. */
+const TORN_MS = 60_000
 
 /** One piece; the answer: whether there is more. All RUN and executor items of the agent are given. */
 export function recount(loaded: RestoredAgent, context: Context): Decision<boolean> {
@@ -29,14 +34,14 @@ export function recount(loaded: RestoredAgent, context: Context): Decision<boole
     const check: Change = { do: 'check', kind: 'ledger', item: ledger, when: { name: 'unchanged' } }
     return { changes: [check, ...changes.slice(0, MAX_ITEMS_PER_STEP)], tell: [], answer: true }
   }
-  const { openWork, ...bare } = ledger
+  const { openWork: _, ...bare } = ledger
   const isHere = ledger.life === 'active' || ledger.life === 'returning'
   const life = isHere ? 'returning' : ledger.life
   const item: Ledger = {
     ...bare,
     life,
     // What a loss has still to tell is told; a return begins anew with the agent's list.
-    ...(openWork?.kind === 'loss' ? { openWork } : {}),
+    ...lossOf(ledger, loaded.asOf),
     generation: nextNumber(ledger.generation, timeline),
     offers: {},
     holds: holdsOf(loaded),
@@ -54,6 +59,14 @@ export function recount(loaded: RestoredAgent, context: Context): Decision<boole
     tell: [],
     answer: false,
   }
+}
+
+/** One that was closed just then is closed again: its place in LOSSES may be missing. Twice told is better than never. */
+function lossOf(ledger: Ledger, asOf: number): Pick<Ledger, 'openWork'> {
+  const { life, openWork, lossNumber, lostAt = 0 } = ledger
+  if (openWork?.kind === 'loss') return { openWork }
+  if (life === 'active' || life === 'returning' || lostAt < asOf - TORN_MS) return {}
+  return { openWork: { kind: 'loss', lossNumber, why: life, at: lostAt } }
 }
 
 /** An index entry whose agent the table does not know: it registers as one that was forgotten. */

@@ -31,7 +31,8 @@ export function missingOf(
 /** True of an update in the mailbox that no custody speaks of: nobody could ever acknowledge it. */
 export function isStray(mail: Mail, task: Task | undefined): boolean {
   if (mail.body.kind !== 'update') return false
-  return task === undefined || !isHead(mail, task)
+  // Of a task out of reach nothing is said again before its return (resend-after-unreachable).
+  return task === undefined || task.standing !== 'live' || !isHead(mail, task)
 }
 
 /** The task a letter about an update is of. */

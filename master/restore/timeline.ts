@@ -30,7 +30,11 @@ export function closeDoors(
   const at = Math.max(now, tick?.at ?? 0)
   const byClock = Math.floor((at - cluster.createdAt) / TIMELINE_EACH_MS)
   const timeline = Math.max(cluster.timeline + 1, byClock, asked ?? 0)
-  const item: Cluster = { ...cluster, timeline, restoring: { begunAt: at, phase: 'numbers' } }
+  const item: Cluster = {
+    ...cluster,
+    timeline,
+    restoring: { begunAt: at, asOf: tick?.at ?? at, phase: 'numbers' },
+  }
   const closed: Tick = {
     version: tick?.version ?? 0,
     number: nextNumber(tick?.number ?? 0, timeline),
