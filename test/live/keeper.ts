@@ -13,7 +13,9 @@ const MEM = 32
 /** Offers that come together are looked at together, so that tasks spread. */
 const GATHER_MS = 15
 const TICK_MS = 250
-const RETRY_MS = 100
+/** Nobody listens: nothing is spared by waiting. */
+const REFUSED_RETRY_MS = 20
+const RETRY_MS = 200
 /** Who wants offers and hears of none says so again. */
 const REVIVE_AGAIN_MS = 3_000
 /** A state that should not last is asked about this often; everything, less often. */
@@ -189,8 +191,10 @@ export class Keeper {
       this.#say({ word: 'subscribed', frameworkId: session.frameworkId })
       this.#askAll()
     } catch (error) {
-      this.#say({ word: 'refused', why: sentence(error) })
-      if (!this.#over) setTimeout(() => this.#tick(), RETRY_MS)
+      const why = sentence(error)
+      this.#say({ word: 'refused', why })
+      const waitMs = why.includes('ECONNREFUSED') ? REFUSED_RETRY_MS : RETRY_MS
+      if (!this.#over) setTimeout(() => this.#tick(), waitMs)
     } finally {
       this.#connecting = false
     }

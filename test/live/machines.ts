@@ -125,6 +125,9 @@ export class Machine {
       `${resources ?? 'cpus:4;mem:4096;disk:10240'};${ports}`,
       '--partition-file',
       this.#partitionFile,
+      // Whoever plays with it may be killed, and nobody else would end it.
+      '--parent-pid',
+      String(process.pid),
     ]
   }
 }
