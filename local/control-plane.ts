@@ -12,6 +12,7 @@ import { heartbeats } from '../functions/heartbeats/handler.ts'
 import { listen } from '../functions/http/local-server.ts'
 import { type Route, routed } from '../functions/http/routes.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, text } from '../functions/http/types.ts'
+import { instanceEvents } from '../functions/instance-events/handler.ts'
 import { operatorRoutes } from '../functions/operator/routes.ts'
 import { inProcessBells } from '../functions/ports/bells.ts'
 import { consume } from '../functions/ports/consume.ts'
@@ -30,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly clock: Clock
   readonly settings: Settings
   readonly log: Log
+  /** Where agents are EC2 instances, or those of an emulator: what happens to machines is looked up there. */
+  readonly ec2?: Environment['ec2']
   /** Where the log is written, if to a file: operators may read it. */
   readonly logFile?: string | undefined
   readonly host: string
@@ -61,6 +64,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log,
     bells: inProcessBells(clock),
     cluster: await ensureCluster(store, randomIds, clock),
+    ...(options.ec2 === undefined ? {} : { ec2: options.ec2 }),
   }
   // The port is known only when it is listened on, and what is answered names it.
   let answer: Handler = () => text(503, 'The control plane is starting; try again')
@@ -81,6 +85,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       log,
       maxReceives: Number.POSITIVE_INFINITY,
     }),
+    ...(options.ec2 === undefined
+      ? []
+      : [
+          consume(queues, 'instance-events', (batch) => instanceEvents(placed, batch), ending.signal, {
+            log,
+          }),
+        ]),
     repeat(placed, 'detector', options.settings.profile.tickMs, () => detect(placed), ending.signal),
     nudges.run(() => allocate(placed), clock, log, ending.signal),
   ]

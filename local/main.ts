@@ -1,7 +1,7 @@
 // `npm start`: a whole cluster on this machine, from nothing to `ready`, and to nothing again.
 import { createWriteStream, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Log } from '../functions/environment.ts'
+import type { Environment, Log } from '../functions/environment.ts'
 import { jsonLog } from '../functions/ports/log.ts'
 import { sqsQueues } from '../functions/ports/queues-sqs.ts'
 import { localSettings } from '../master/settings.ts'
@@ -76,9 +76,11 @@ async function main(): Promise<void> {
     clock: systemClock,
     settings: localSettings(options.profile, {
       streamGraceMs: options.streamGraceMs,
+      agentRemovalRateLimit: options.agentRemovalRateLimit,
       publicAddress: { hostname: HOST, ip: HOST, port },
     }),
     log,
+    ec2: await ec2Emulator(),
     logFile,
     host: HOST,
     port,
@@ -170,6 +172,16 @@ async function dynamodb({ path, kept }: DataFolder): Promise<string> {
   if (options.dynamodbEndpoint !== undefined) return options.dynamodbEndpoint
   const starting = startDynamoEmulator({ dataDir: kept ? path : undefined })
   return (await ending.step(starting, (emulator) => emulator.stop())).endpoint
+}
+
+/** The client is read in only by those who ask for it: it is large. */
+async function ec2Emulator(): Promise<Environment['ec2']> {
+  if (options.ec2Endpoint === undefined) return undefined
+  const { ec2Client } = await import('../functions/ports/ec2-client.ts')
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+  const ec2 = ec2Client({ region: 'us-east-1', endpoint: options.ec2Endpoint, credentials })
+  ending.undo(() => ec2.close())
+  return ec2
 }
 
 /** With a data folder the port is the same at each start: agents that outlived us go on polling it. */

@@ -1,6 +1,6 @@
 // What `npm start -- …` takes, checked before anything is started.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { ProfileName } from '../master/settings.ts'
+import type { ProfileName, RemovalRateLimit } from '../master/settings.ts'
 import { parseAttributes } from '../protocol/attributes.ts'
 import { parseResources } from '../protocol/resource-parsing.ts'
 
@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly streamGraceMs: number
   readonly logFormat: 'text' | 'json'
   readonly dynamodbEndpoint?: string | undefined
+  readonly ec2Endpoint?: string | undefined
+  readonly agentRemovalRateLimit?: RemovalRateLimit | undefined
 }
 
 /** Reads the command line; commander prints what is wrong and ends the process with 2. */
@@ -36,6 +38,16 @@ export function readOptions(argv: readonly string[]): StartOptions {
         .default('text'),
     )
     .option('--dynamodb-endpoint <url>', 'use this DynamoDB instead of the packaged emulator', endpoint)
+    .option(
+      '--ec2-endpoint <url>',
+      'look agents with an --instance-id up at this EC2 (an emulator)',
+      endpoint,
+    )
+    .option(
+      '--agent-removal-rate-limit <rate>',
+      'unreachable agents are given up at most so, such as 1/10mins',
+      rate,
+    )
     .parse([...argv], { from: 'user' })
   if (command.args.length > 0)
     command.error(`error: nothing is called ${command.args.join(' ')} here; options begin with --`)
@@ -53,6 +65,8 @@ export function readOptions(argv: readonly string[]): StartOptions {
     streamGraceMs: given.streamGrace as number,
     logFormat: given.logFormat,
     dynamodbEndpoint: given.dynamodbEndpoint as string | undefined,
+    ec2Endpoint: given.ec2Endpoint as string | undefined,
+    agentRemovalRateLimit: given.agentRemovalRateLimit as RemovalRateLimit | undefined,
   }
 }
 
@@ -89,6 +103,15 @@ function endpoint(text: string): string {
     throw new InvalidArgumentError('an endpoint is a URL such as http://127.0.0.1:8000')
   }
   return text
+}
+
+/** As Mesos writes its rate limits: so many per duration. */
+function rate(text: string): RemovalRateLimit {
+  const [, removals = '', interval = ''] = /^([1-9]\d*)\/(.+)$/.exec(text) ?? []
+  if (removals === '') throw new InvalidArgumentError('a rate is a number and a duration, such as 1/10mins')
+  const intervalMs = duration(interval)
+  if (intervalMs <= 0) throw new InvalidArgumentError('the duration of a rate is longer than nothing')
+  return { removals: Number(removals), intervalMs }
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

@@ -9,7 +9,7 @@ import { chooseShim } from '../agent/containerizer/shim.ts'
 import type { ControlPlane as AgentLink } from '../agent/control-plane.ts'
 import { readJson, writeJson } from '../agent/exact-json.ts'
 import { type RunningAgent, startAgent } from '../agent/start.ts'
-import type { Log } from '../functions/environment.ts'
+import type { Environment, Log } from '../functions/environment.ts'
 import type { HttpRequest } from '../functions/http/types.ts'
 import { jsonLog } from '../functions/ports/log.ts'
 import type { MessageSource } from '../functions/ports/message-source.ts'
@@ -42,6 +42,9 @@ export interface ClusterOptions {
   /** The same for what is sent to agents, and for what agents start. */
   readonly wrapQueues?: (queues: MessageSource) => MessageSource
   readonly wrapContainerizer?: (containerizer: Containerizer, workDir: string) => Containerizer
+  /** Where the machines of agents with an `instanceId` are looked up. */
+  readonly ec2?: Environment['ec2']
+  readonly instanceId?: string
   /** Hears of every request to the control plane before it is answered. */
   readonly onRequest?: (request: HttpRequest) => void
   /** The log goes to a file that operators can read as `/master/log`. */
@@ -70,7 +73,7 @@ export interface TestCluster {
   readonly queues: MessageSource
   readonly controlPlane: ControlPlane
   readonly agents: readonly TestAgent[]
-  addAgent(options?: { readonly resources?: string; readonly attributes?: string }): Promise<TestAgent>
+  addAgent(options?: Pick<ClusterOptions, 'resources' | 'attributes' | 'instanceId'>): Promise<TestAgent>
   /** A JSON call of the operator API; gives status and parsed body. */
   operator(call: object, accept?: string): Promise<Answer & { readonly json: unknown }>
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer & { readonly json: unknown }>
@@ -95,6 +98,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     clock,
     settings: localSettings(options.profile ?? 'default', options.settings),
     log,
+    ec2: options.ec2,
     logFile,
     host: '127.0.0.1',
     port: 0,
@@ -156,6 +160,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
       hostname: '127.0.0.1',
       resources: resourcesOf(own),
       attributes: attributesOf(own.attributes),
+      instanceId: own.instanceId,
       containerizer: options.wrapContainerizer?.(containerizer, workDir) ?? containerizer,
       clock,
       log,

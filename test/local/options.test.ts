@@ -50,6 +50,10 @@ describe('a command line that is wrong ends with 2 and a sentence', () => {
     [['--agent-resources', 'cpus:many:4'], '--agent-resources'],
     [['--agent-attributes', 'rack'], '--agent-attributes'],
     [['--dynamodb-endpoint', 'localhost'], 'an endpoint is a URL'],
+    [['--ec2-endpoint', 'localhost'], 'an endpoint is a URL'],
+    [['--agent-removal-rate-limit', '10mins'], 'a rate is'],
+    [['--agent-removal-rate-limit', '1/10'], 'a duration is'],
+    [['--agent-removal-rate-limit', '0/10mins'], 'a rate is'],
     [['--wrong'], 'unknown option'],
     [['data'], 'data'],
   ])('%j', (args, sentence) => {
