@@ -3,7 +3,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { createLogUpdate } from 'log-update'
 import type { LocalAgent } from './agents.ts'
-import { changes, frame, lastWords, type Phase, type Step, type ViewState } from './view.ts'
+import { changes, frame, isThere, lastWords, type Phase, type Step, type ViewState } from './view.ts'
 
 export interface Screen {
   /** Shows a step of the start; the returned function says that it is done. */
@@ -186,6 +186,6 @@ export function startScreen(options: {
  */
 export function isRegistered(state: ViewState, agent: Pick<LocalAgent, 'port' | 'saidReady'>): boolean {
   return (
-    agent.saidReady() && state.slaves.some((slave) => slave.active && slave.pid.endsWith(`:${agent.port}`))
+    agent.saidReady() && state.slaves.some((slave) => isThere(slave) && slave.pid.endsWith(`:${agent.port}`))
   )
 }

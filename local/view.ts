@@ -21,6 +21,7 @@ interface ViewAgent {
   readonly pid: string
   readonly active: boolean
   readonly deactivated: boolean
+  readonly drain_info?: { readonly state: string } | undefined
   /** Seconds since 1970. */
   readonly registered_time: number
   readonly reregistered_time?: number | undefined
@@ -125,8 +126,13 @@ function startingLines(state: ViewState | undefined, { steps, agentsWanted, url 
       : `${styleText('green', '✓')} ${padded(name, 16)} ${styleText('dim', `${seconds.toFixed(1)} s`)}`,
   )
   if (url === undefined || agentsWanted === 0) return lines
-  const there = Math.min(agentsWanted, (state?.slaves ?? []).filter((agent) => agent.active).length)
+  const there = Math.min(agentsWanted, (state?.slaves ?? []).filter(isThere).length)
   return [...lines, `${styleText('yellow', '…')} ${padded('agents', 16)} ${there}/${agentsWanted}`]
+}
+
+/** Registered: one that operators took out of service is there, too. */
+export function isThere({ active, deactivated }: Pick<ViewAgent, 'active' | 'deactivated'>): boolean {
+  return active || deactivated
 }
 
 function stoppingLines(state: ViewState | undefined): string[] {
@@ -252,6 +258,8 @@ function agentChanges(before: ViewState, after: ViewState): string[] {
     const was = earlier.get(agent.id)
     const isBack = (agent.reregistered_time ?? 0) > (was?.reregistered_time ?? 0)
     if (was === undefined) lines.push(`agent ${addressOf(agent)} ${isBack ? 'is back' : 'registered'}`)
+    else if (agent.drain_info !== undefined && was.drain_info?.state !== agent.drain_info.state)
+      lines.push(`agent ${addressOf(agent)} is ${agent.drain_info.state.toLowerCase()}`)
     else if (was.deactivated !== agent.deactivated)
       lines.push(`agent ${addressOf(agent)} is ${agent.deactivated ? 'deactivated' : 'active again'}`)
     else if (was.active !== agent.active)

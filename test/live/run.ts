@@ -1,6 +1,7 @@
 // `npm run test:live -- NAME…`: scenarios with real processes, real kills and real time; all of them without a name.
 import { agentRestart } from './agent-restart.ts'
 import { controlPlaneRestart } from './control-plane-restart.ts'
+import { drain } from './drain.ts'
 import { frameworkFailover } from './framework-failover.ts'
 import { mesosFramework } from './mesos-framework.ts'
 
@@ -12,6 +13,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'mesos-framework': mesosFramework,
   'agent-restart': agentRestart,
   'control-plane-restart': controlPlaneRestart,
+  drain,
   'framework-failover': frameworkFailover,
 }
 

@@ -114,6 +114,19 @@ describe('what changed', () => {
     expect(isRegistered({ ...quiet, slaves: [] }, at(true))).toBe(false)
   })
 
+  test('an agent out of service is registered, and what its drain comes to is said', () => {
+    const with_ = (more: object): ViewState => ({
+      ...quiet,
+      slaves: quiet.slaves.map((agent, index) => (index === 0 ? { ...agent, ...more } : agent)),
+    })
+    const draining = with_({ active: false, deactivated: true, drain_info: { state: 'DRAINING' } })
+    const drained = with_({ active: false, deactivated: true, drain_info: { state: 'DRAINED' } })
+    expect(isRegistered(drained, { port: 5051, saidReady: () => true })).toBe(true)
+    expect(changes(quiet, draining).join('\n')).toMatch(/is draining$/)
+    expect(changes(draining, drained).join('\n')).toMatch(/is drained$/)
+    expect(changes(drained, quiet).join('\n')).toMatch(/is active again$/)
+  })
+
   test('last words say what was stopped and where the rest is', () => {
     expect(lastWords({ agents: 3, tasks: 1, seconds: 61, kept: undefined })).toBe(
       'stopped 3 agents and 1 running task after 1 min 1 s; nothing was kept',
