@@ -15,6 +15,8 @@ export type Timed = Pick<Environment, 'store' | 'clock' | 'settings'>
 
 /** A tick is read anew after this at the latest: a process that lives through a restore hears of it by then. */
 export const TICK_READ_MS = 2_000
+/** Closed doors are looked at more often: somebody waits for them. */
+const CLOSED_MS = 250
 /** A table that is away is asked for the tick this often. */
 const AWAY_MS = 1_000
 /** How long, and how often in it, the first tick after an outage is waited for. */
@@ -92,7 +94,8 @@ function seenOf(env: Timed): Seen {
 
 function isDue({ clock, settings }: Timed, { readAt, failedAt, tick }: Seen): boolean {
   const age = clock.now() - readAt
-  const isYoung = age >= 0 && age < Math.min(settings.profile.tickMs, TICK_READ_MS)
+  const isYoung =
+    age >= 0 && age < (tick?.closed ? CLOSED_MS : Math.min(settings.profile.tickMs, TICK_READ_MS))
   const sinceFailed = clock.now() - failedAt
   // With nothing known at all, there is nothing to go on with.
   const isAway = tick !== undefined && sinceFailed >= 0 && sinceFailed < AWAY_MS
