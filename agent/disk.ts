@@ -59,9 +59,12 @@ export function refusalOf(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   if (!MAY_PASS.has(code)) return error
   const what = (error as Error).message
-  return new DiskRefused(`The disk takes no more writes in ${dirname(path)} (${what}); make room there`, {
-    cause: error,
-  })
+  return new DiskRefused(
+    `The disk takes no more writes in ${dirname(path)} (${what}); make room there, then the agent can go on`,
+    {
+      cause: error,
+    },
+  )
 }
 
 /** The machine's own. */

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { bootId, type Identity, isAlive, readStat } from './containerizer/process-table.ts'
+import { refusalOf } from './disk.ts'
 
 interface Holder extends Identity {
   readonly bootId: string
@@ -18,7 +19,7 @@ export function lockWorkDir(workDir: string): () => void {
       writeFileSync(file, JSON.stringify(holder), { flag: 'wx' })
       return () => rmSync(file, { force: true })
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw refusalOf(file, error)
     }
     const other = readHolder(file)
     if (other !== undefined && other.bootId === holder.bootId && isAlive(other)) {
