@@ -94,6 +94,20 @@ describe('the fault matrix', () => {
   })
 })
 
+test('the invariants name checks of the simulator and tests that there are', () => {
+  const checks = globSync('test/simulator/*.ts', { cwd: ROOT })
+    .map((path) => read(path))
+    .join('\n')
+  const rows = [...read('docs/invariants.md').matchAll(/^\| ([SL]\d+) \|.*\| ([^|]*) \|$/gm)]
+  expect(rows).toHaveLength(27)
+  const unchecked = rows.filter(
+    ([, name, where = '']) => /^sim\b/.test(where) && !checks.includes(`'${name}'`),
+  )
+  expect(unchecked.map(([, name]) => name)).toEqual([])
+  const paths = rows.flatMap(([, , where = '']) => codeIn(where).filter((code) => code.startsWith('test/')))
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+})
+
 test('links between documents lead somewhere', () => {
   const documents = globSync('{docs/**/*.md,test/README.md,README.md}', { cwd: ROOT })
   const broken = documents.flatMap((path) =>
