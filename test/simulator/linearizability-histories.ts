@@ -1,0 +1,184 @@
+// Histories of one simulation as its callers saw them, by ledger, offer and session; at the end each must be a sequence.
+import type { Change } from '../../master/decision.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { SchedulerCall, SchedulerEvent } from '../../protocol/messages.ts'
+import type { CommitResult } from '../../store/store.ts'
+import { linearize, type Model, type Operation } from './linearizability.ts'
+import {
+  LEDGER,
+  type LedgerInput,
+  OFFER,
+  type OfferInput,
+  SESSION,
+  type SessionInput,
+} from './linearizability-models.ts'
+
+/** An ACCEPT: all its deliveries are one operation, whose outcome its tasks tell later. */
+interface Accept {
+  readonly offers: readonly string[]
+  readonly tasks: readonly string[]
+  readonly calledAt: number
+  answeredAt: number | undefined
+}
+
+export class Histories {
+  readonly #clock: Clock
+  readonly #ledgers = new Map<string, Operation<LedgerInput>[]>()
+  readonly #accepts = new Map<string, Accept>()
+  readonly #declines = new Map<string, Operation<OfferInput>[]>()
+  /** By stream; which framework it is of, calls of the session say. */
+  readonly #subscribes = new Map<string, Operation<SessionInput>>()
+  readonly #calls = new Map<string, Operation<SessionInput>[]>()
+  readonly #frameworkOf = new Map<string, string>()
+  /** `framework/task` with what was heard of it first. */
+  readonly #outcomes = new Map<string, 'launch' | 'refused'>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  ledgerRead(agentId: string, version: number | undefined, calledAt: number): void {
+    this.#onLedger(agentId, calledAt, { do: 'read', version: version ?? 0 }, true)
+  }
+
+  /** `result` is absent when nobody heard the answer. */
+  committed(changes: readonly Change[], result: CommitResult | undefined, calledAt: number): void {
+    for (const change of changes) {
+      if (change.kind !== 'ledger') continue
+      const { agentId } = change.item
+      const expects = change.item.version
+      const isConditional = change.when.name === 'unchanged' || change.when.name === 'absent'
+      if (!isConditional || expects === undefined) continue
+      const done: LedgerInput['do'] =
+        change.do === 'put' ? 'write' : change.do === 'remove' ? 'remove' : 'read'
+      const asked: LedgerInput = done === 'read' ? { do: done, version: expects } : { do: done, expects }
+      if (result === undefined) {
+        if (done !== 'read') this.#onLedger(agentId, calledAt, asked, false)
+      } else if (result.kind === 'committed') this.#onLedger(agentId, calledAt, asked, true)
+      else if (result.failed.includes(change))
+        this.#onLedger(agentId, calledAt, { do: 'conflict', expects }, true)
+    }
+  }
+
+  #onLedger(agentId: string, calledAt: number, input: LedgerInput, isAnswered: boolean): void {
+    const answeredAt = isAnswered ? this.now() : undefined
+    listIn(this.#ledgers, agentId).push({ input, calledAt, answeredAt })
+  }
+
+  /** A request that a framework sends; yields what is to be told of its answer. */
+  called(call: SchedulerCall, stream: string | undefined): (status: number, streamOfAnswer?: string) => void {
+    const calledAt = this.now()
+    const frameworkId = call.framework_id?.value
+    if (stream === undefined)
+      return (status, opened) => {
+        if (status !== 200 || opened === undefined || call.type !== 'SUBSCRIBE') return
+        const input = { do: 'subscribe', stream: opened } as const
+        this.#subscribes.set(opened, { input, calledAt, answeredAt: this.now() })
+        if (frameworkId !== undefined) this.#frameworkOf.set(opened, frameworkId)
+      }
+    if (frameworkId !== undefined) this.#frameworkOf.set(stream, frameworkId)
+    const accept = this.#acceptOf(call, calledAt)
+    return (status) => {
+      const answeredAt = this.now()
+      if (accept !== undefined) accept.answeredAt = answeredAt
+      const said = status === 202 ? 'accepted' : status === 403 ? 'refused' : undefined
+      if (said !== undefined && call.type !== 'TEARDOWN')
+        listIn(this.#calls, stream).push({ input: { do: said, stream }, calledAt, answeredAt })
+      if (status !== 202 || call.type !== 'DECLINE') return
+      for (const { value } of call.decline?.offer_ids ?? [])
+        listIn(this.#declines, value).push({ input: { do: 'decline' }, calledAt, answeredAt })
+    }
+  }
+
+  #acceptOf(call: SchedulerCall, calledAt: number): Accept | undefined {
+    if (call.type !== 'ACCEPT') return undefined
+    const frameworkId = call.framework_id?.value ?? ''
+    const operations = call.accept?.operations ?? []
+    const infos = operations.flatMap(({ launch, launch_group }) => [
+      ...(launch?.task_infos ?? []),
+      ...(launch_group?.task_group.tasks ?? []),
+    ])
+    const tasks = infos.map(({ task_id }) => `${frameworkId}/${task_id.value}`)
+    const offers = (call.accept?.offer_ids ?? []).map(({ value }) => value)
+    const name = [...offers, ...tasks].join()
+    const known = this.#accepts.get(name) ?? { offers, tasks, calledAt, answeredAt: undefined }
+    this.#accepts.set(name, known)
+    return known
+  }
+
+  heard(frameworkId: string, event: SchedulerEvent): void {
+    const status = event.type === 'UPDATE' ? event.update?.status : undefined
+    if (status === undefined) return
+    const task = `${frameworkId}/${status.task_id.value}`
+    // A container ran, or the agent tried: what else is said of a task need not speak of its launch.
+    const isAgents = status.uuid !== undefined
+    if (status.reason === 'REASON_INVALID_OFFERS') {
+      if (!this.#outcomes.has(task)) this.#outcomes.set(task, 'refused')
+    } else if (isAgents) this.#outcomes.set(task, 'launch')
+  }
+
+  /** The first history that is no sequence, as a sentence. */
+  broken(): { readonly invariant: string; readonly text: string; readonly about: string } | undefined {
+    for (const [agentId, history] of this.#ledgers) {
+      const told = explain(history, LEDGER)
+      if (told !== undefined)
+        return { invariant: 'S1', text: `the ledger of ${agentId} ${told}`, about: agentId }
+    }
+    for (const [offerId, history] of this.#ofOffers()) {
+      const told = explain(history, OFFER)
+      if (told !== undefined) return { invariant: 'S2', text: `the offer ${offerId} ${told}`, about: offerId }
+    }
+    for (const [frameworkId, history] of this.#ofSessions()) {
+      const told = explain(history, SESSION)
+      if (told !== undefined)
+        return { invariant: 'S19', text: `the sessions of ${frameworkId} ${told}`, about: frameworkId }
+    }
+    return undefined
+  }
+
+  #ofOffers(): Map<string, Operation<OfferInput>[]> {
+    const histories = new Map([...this.#declines].map(([offer, declines]) => [offer, [...declines]]))
+    for (const [accept, { offers, tasks, calledAt, answeredAt }] of this.#accepts) {
+      const outcomes = tasks.map((task) => this.#outcomes.get(task))
+      const did = outcomes.find((one) => one === 'launch') ?? outcomes.find((one) => one === 'refused')
+      if (did === undefined) continue
+      for (const offer of offers)
+        listIn(histories, offer).push({ input: { do: did, accept }, calledAt, answeredAt })
+    }
+    return histories
+  }
+
+  #ofSessions(): Map<string, Operation<SessionInput>[]> {
+    const histories = new Map<string, Operation<SessionInput>[]>()
+    const streams = new Set([...this.#subscribes.keys(), ...this.#calls.keys()])
+    for (const stream of streams) {
+      const frameworkId = this.#frameworkOf.get(stream)
+      if (frameworkId === undefined) continue
+      const subscribe = this.#subscribes.get(stream)
+      const history = listIn(histories, frameworkId)
+      if (subscribe !== undefined) history.push(subscribe)
+      history.push(...(this.#calls.get(stream) ?? []))
+    }
+    return histories
+  }
+}
+
+function explain<State, Input>(
+  history: readonly Operation<Input>[],
+  model: Model<State, Input>,
+): string | undefined {
+  const verdict = linearize(history, model)
+  if (verdict.kind !== 'impossible') return undefined
+  const stuck = verdict.stuck.map(({ input }) => JSON.stringify(input)).join(' or ')
+  return `cannot be told as a sequence of ${history.length} calls; next would be ${stuck}`
+}
+
+function listIn<T>(map: Map<string, T[]>, key: string): T[] {
+  const found = map.get(key) ?? []
+  map.set(key, found)
+  return found
+}
