@@ -198,7 +198,7 @@ describe('an agent that is away', () => {
     expect((await agent.task(framework, 't1'))?.mesos.state).toBe('TASK_KILLED')
   })
 
-  test('F38 drained, it stays so while it is away and restarts; REACTIVATE is stored and says that it is away', async () => {
+  test('F38 F72 drained, it stays so while it is away and restarts; REACTIVATE is stored and says that it is away', async () => {
     const { w, agent } = await running([])
     await drainAgent(w.env, agent.id, order)
     agent.isUp = false
