@@ -6,6 +6,7 @@ export class WishCheck {
   readonly #view: View
   /** `framework/task` of every KILL that was sent. */
   readonly #killed = new Set<string>()
+  readonly #drained = new Set<string>()
 
   constructor(view: View) {
     this.#view = view
@@ -15,6 +16,10 @@ export class WishCheck {
     this.#killed.add(key)
   }
 
+  draining(agentId: string): void {
+    this.#drained.add(agentId)
+  }
+
   /** S9. */
   onRun(run: Run, before: Run | undefined): void {
     const { frameworks, ledgers, time, settings, violated } = this.#view
@@ -22,7 +27,7 @@ export class WishCheck {
     const key = `${run.frameworkId}/${run.taskId}`
     const framework = frameworks.get(run.frameworkId)
     if (framework === undefined || framework.state === 'removed') return
-    const isDrained = ledgers.get(run.agentId)?.drain !== undefined
+    const isDrained = ledgers.get(run.agentId)?.drain !== undefined && this.#drained.has(run.agentId)
     const isOverdue = run.answerBy <= time.now() + clocksMs(settings)
     const mayStop = this.#killed.has(key) || isDrained || isOverdue
     if (run.wanted === 'stop' && mayStop) return

@@ -9,6 +9,7 @@ import type { AgentCall } from '../../protocol/agent-messages.ts'
 import type { SchedulerCall, SchedulerEvent, TaskState } from '../../protocol/messages.ts'
 import { add, contains, unallocate } from '../../protocol/resources.ts'
 import type { CommitResult, Store } from '../../store/store.ts'
+import { DetectionCheck } from './check-detection.ts'
 import { NumberCheck } from './check-numbers.ts'
 import { OfferCheck } from './check-offers.ts'
 import { WholeCheck } from './check-whole.ts'
@@ -65,11 +66,10 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   readonly #newestSession = new Map<string, { number: number; at: number }>()
   readonly #sentAt = new Map<SchedulerCall, number>()
   readonly #starts = new Map<string, number>()
-  readonly #lastBeat = new Map<string, number>()
-  readonly #markedAt: { readonly at: number; readonly agentId: string; readonly silentFor: number }[] = []
   readonly #tornDown = new Set<string>()
   readonly #seen = new Map<string, SimFramework>()
   #tokens = new Set<string>()
+  readonly #detection = new DetectionCheck(this)
   readonly #offers = new OfferCheck(this)
   readonly #wishes = new WishCheck(this)
   readonly #words = new WordCheck(this)
@@ -152,6 +152,12 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
           }
           break
         }
+        case 'agent':
+          if (change.do === 'put') this.#detection.onEntry(change.item)
+          break
+        case 'beats':
+          if (change.do === 'put') this.#detection.onBeats(change.item)
+          break
         case 'gate':
           if (change.do === 'put') this.#offers.onGate(change.item)
           break
@@ -199,47 +205,13 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
           agentId,
         )
     }
-    if (before.life !== 'unreachable' && ledger.life === 'unreachable') this.#onMarked(agentId)
+    if (before.life !== 'unreachable' && ledger.life === 'unreachable') {
+      this.marked += 1
+      this.#words.lost(agentId, this.#listening())
+      this.#detection.onMarked(before)
+    }
     if (before.life !== ledger.life)
       this.#story.tell(`ledger of ${agentId}: ${before.life} → ${ledger.life}`, agentId)
-  }
-
-  /** S15, F1: nobody is marked before its timeout, nobody for an outage of ours, and never too many at once. */
-  #onMarked(agentId: string): void {
-    const now = this.time.now()
-    this.marked += 1
-    this.#words.lost(agentId, this.#listening())
-    const { timeoutMs, tickMs } = this.settings.profile
-    const silentFor = now - (this.#lastBeat.get(agentId) ?? 0)
-    if (silentFor < timeoutMs)
-      this.violated(
-        'S15',
-        `${agentId} is marked unreachable ${Math.round(silentFor)} ms after its last beat (F1)`,
-        agentId,
-      )
-    const heardFor = this.weather.longestClear(this.#lastBeat.get(agentId) ?? 0)
-    if (heardFor < timeoutMs - tickMs)
-      this.violated(
-        'S15',
-        `${agentId} is marked although only ${Math.round(heardFor)} ms of its silence were without an outage of ours (F21)`,
-        agentId,
-      )
-    this.#markedAt.push({ at: now, agentId, silentFor })
-    const pass = this.#markedAt.filter(({ at }) => at > now - tickMs * 0.8)
-    const lives = [...this.ledgers.values()].map(({ life }) => life)
-    const reachable = lives.filter((life) => life === 'active' || life === 'returning').length + pass.length
-    const limit = Math.max(2, Math.floor(reachable * this.settings.maxExpiredShare))
-    if (pass.length <= limit) return
-    const { removalsPerMinute } = this.settings
-    if (pass.length > Math.max(limit, removalsPerMinute))
-      this.violated(
-        'S15',
-        `${pass.length} agents are marked at once, ${removalsPerMinute} a minute may be`,
-        agentId,
-      )
-    // Above the limit somebody must have been silent for one timeout more.
-    if (pass.every((one) => one.silentFor < 2 * timeoutMs - 2 * tickMs))
-      this.violated('S15', `${pass.length} of ${reachable} agents are marked in one pass`, agentId)
   }
 
   *#listening(): Iterable<readonly [SimFramework, Session]> {
@@ -349,7 +321,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
     const own = this.#seen.get(frameworkId)
     const awayFor = this.time.now() - (own?.lastConnectedAt ?? 0)
     const timeoutMs = (framework.info.failover_timeout ?? 0) * 1000
-    if (own !== undefined && awayFor < timeoutMs - clocksMs(this.settings))
+    if (own?.frameworkId === frameworkId && awayFor < timeoutMs - clocksMs(this.settings))
       this.violated(
         'S17',
         `${frameworkId} is removed ${Math.round(awayFor / 1000)} s after it was heard, timeout ${timeoutMs / 1000} s`,
@@ -521,7 +493,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   }
 
   registered(agentId: string): void {
-    this.#lastBeat.set(agentId, this.time.now())
+    this.#detection.heard(agentId)
   }
 
   refused(machine: Machine, call: AgentCall, { status, body }: HttpAnswer): void {
@@ -544,7 +516,9 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
       )
   }
 
-  marksGone(_agentId: string): void {}
+  drains(agentId: string): void {
+    this.#wishes.draining(agentId)
+  }
 
   /** S22: what frameworks gave us in confidence stands in no log. */
   logged(text: string): void {
@@ -552,7 +526,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   }
 
   beat(agentId: string): void {
-    this.#lastBeat.set(agentId, this.time.now())
+    this.#detection.heard(agentId)
   }
 
   /** Each hundred steps: the whole, and what must happen within a bound. */

@@ -19,7 +19,7 @@ export interface World {
   readonly timeoutMs: number
   start(machine: Machine): Promise<void>
   /** Said before the call is made: it may take effect without an answer. */
-  marksGone(agentId: string): void
+  drains(agentId: string): void
   tearsDown(frameworkId: string): void
 }
 
@@ -40,7 +40,11 @@ export const USUAL = {
   queuesAway: 1,
   markGone: 1,
   deactivate: 1,
+  drain: 1,
   operatorTeardown: 0.3,
+  throttle: 1,
+  zoneAway: 0.5,
+  doubleHost: 1,
 }
 
 export type FaultName = keyof typeof USUAL
@@ -129,7 +133,6 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
       const one = chance.of(machines.filter((each) => each.isCutOff())) ?? machine()
       const { agentId } = one ?? {}
       if (one === undefined || agentId === undefined) return
-      world.marksGone(agentId)
       const call = { type: 'MARK_AGENT_GONE', mark_agent_gone: { agent_id: { value: agentId } } } as const
       void operator.call(call, one.name, agentId)
       time.after(chance.between(60_000, 300_000), () => {
@@ -149,6 +152,42 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
       time.after(chance.between(20_000, 200_000), () => {
         void operator.call({ type: 'REACTIVATE_AGENT', reactivate_agent: agent }, one.name, agentId)
       })
+    },
+    drain() {
+      const one = machine()
+      const { agentId } = one ?? {}
+      if (one === undefined || agentId === undefined) return
+      const agent = { agent_id: { value: agentId } }
+      const grace = chance.happens(0.5) ? { max_grace_period: { seconds: 5 } } : {}
+      world.drains(agentId)
+      void operator.call({ type: 'DRAIN_AGENT', drain_agent: { ...agent, ...grace } }, one.name, agentId)
+      const reactivate = (tries: number) => {
+        if (tries === 0) return
+        const call = { type: 'REACTIVATE_AGENT', reactivate_agent: agent } as const
+        void operator.call(call, one.name, agentId).then((status) => {
+          if (status !== 200) time.after(20_000, () => reactivate(tries - 1))
+        })
+      }
+      time.after(chance.between(20_000, 120_000), () => reactivate(20))
+    },
+    throttle() {
+      const id = chance.happens(0.5) ? machine()?.agentId : framework()?.frameworkId
+      const ms = chance.between(2_000, 40_000)
+      if (id === undefined) return
+      story.tell(`FAULT what stands under ${id} is throttled for ${seconds(ms)}`, id)
+      weather.throttle(id, ms)
+    },
+    /** A whole zone at once: no mistake of ours, and nothing that the guard should hold back (F83). */
+    zoneAway() {
+      const zone = chance.of([...new Set(machines.flatMap((one) => one.zone ?? []))])
+      if (zone === undefined) return
+      const ms = chance.between(0.7, 3) * timeoutMs
+      story.tell(`FAULT zone ${zone} is away`)
+      for (const one of machines) if (one.zone === zone) cutOff(one, ms)
+    },
+    doubleHost() {
+      const ms = chance.between(10_000, 120_000)
+      story.tell(`FAULT ${plane.double(chance, ms)} has a twin for ${seconds(ms)}`)
     },
     operatorTeardown() {
       const one = framework()

@@ -294,8 +294,9 @@ export class SimFramework {
       this.name,
       this.frameworkId,
     )
-    if (message === 'Framework has been removed' && this.session === undefined) this.begin()
-    else if (message === 'Framework has been removed') this.begin()
+    // Said of the id it has now; what an older life hears late is nothing to it.
+    if (message === 'Framework has been removed' && session.frameworkId === (this.frameworkId ?? ''))
+      this.begin()
   }
 
   /** As a new framework, with nothing. */
@@ -386,6 +387,8 @@ export class SimFramework {
       return
     }
     const { wanted, cpusPerTask, stillFrom, story } = this.options
+    // Some offers are never answered: they are taken back when their time is over.
+    if (this.#now() < stillFrom - 10 * 60_000 && chance.happens(0.03)) return
     const scalar = (name: string) =>
       (offer.resources ?? []).reduce(
         (sum, one) => sum + (one.name === name ? (one.scalar?.value ?? 0) : 0),

@@ -93,6 +93,10 @@ export class Machine {
     return this.#acting?.state.agentId
   }
 
+  get zone(): string | undefined {
+    return this.#options.info.domain?.fault_domain?.zone.name
+  }
+
   get state(): AgentState | undefined {
     return this.isUp ? this.#acting?.state : undefined
   }

@@ -29,6 +29,8 @@ export function storeFor(process: SimProcess, inner: Store, { weather, story }: 
       const isRead = name !== 'commit'
       // Read on arrival or just before the answer; what arrives early is old when it is heard.
       const early = isRead && chance.happens(0.5) && !weather.isStoreAway() ? work() : undefined
+      // Whoever waits for it hears how it failed.
+      early?.catch(() => {})
       await process.wait(chance.between(1, isRead ? 11 : 6))
       if (weather.isStoreAway() || chance.happens(rates.storeLost)) {
         await process.wait(chance.between(100, GIVE_UP_MS))

@@ -97,7 +97,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     queues,
     settings,
     fronts: chance.whole(2, 4),
-    mutation: options.mutation,
+    mutation: (env, name) => {
+      const released = chance.happens(0.25) ? nextRelease(env) : env
+      return options.mutation?.(released, name) ?? released
+    },
     around: options.around,
     onLog: (text) => checker.logged(text),
     onError: errors,

@@ -60,7 +60,8 @@ export class Weather {
   readonly #time: VirtualTime
   #storeAwayUntil = 0
   #queuesAwayUntil = 0
-  readonly #outages: { readonly from: number; readonly until: number }[] = []
+  readonly #throttledUntil = new Map<string, number>()
+  readonly #outages: { readonly from: number; until: number }[] = []
 
   constructor(time: VirtualTime) {
     this.#time = time
@@ -92,6 +93,16 @@ export class Weather {
     return Math.max(longest, now - from)
   }
 
+  /** Everything under this id is refused for a while. */
+  throttle(id: string, ms: number): void {
+    this.#throttledUntil.set(id, this.#time.now() + ms)
+  }
+
+  isThrottled(id: string): boolean {
+    if (this.#throttledUntil.size === 0) return false
+    return this.#time.now() < (this.#throttledUntil.get(id) ?? 0)
+  }
+
   isStoreAway(): boolean {
     return this.#time.now() < this.#storeAwayUntil
   }
@@ -102,7 +113,9 @@ export class Weather {
 
   clear(): void {
     this.rates = CALM
+    this.#throttledUntil.clear()
     const now = this.#time.now()
+    for (const outage of this.#outages) outage.until = Math.min(outage.until, now)
     this.#storeAwayUntil = Math.min(this.#storeAwayUntil, now)
     this.#queuesAwayUntil = Math.min(this.#queuesAwayUntil, now)
   }
