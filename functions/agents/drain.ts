@@ -86,24 +86,55 @@ async function becomeDrained(env: Environment, ledger: Ledger): Promise<'waits' 
   return isOver ? 'over' : 'waits'
 }
 
+interface Mailbox {
+  readonly frameworkId: string
+  readonly shard: number
+}
+
+/** Where an agent's drain was found waiting last, by agent: advice, per process. */
+const foundIn = new WeakMap<Environment['store'], Map<string, Mailbox>>()
+
+/** Mailboxes looked into at a time. */
+const AT_ONCE = 16
+
 /**
  * True while an update of the agent's tasks waits to be acknowledged: the head of each stands in the mailbox of its
- * framework until then. Mailboxes are nearly always empty; tasks would be many to read.
+ * framework until then. Mailboxes are nearly always empty; tasks would be many to read. A framework that never
+ * acknowledges costs one look a tick: the mailbox that held the drain up last is looked into first.
  */
 async function isAwaited(env: Environment, agentId: string): Promise<boolean> {
+  const known = foundIn.get(env.store) ?? new Map<string, Mailbox>()
+  foundIn.set(env.store, known)
+  const last = known.get(agentId)
+  if (last !== undefined && (await isStillThere(env, last)) && (await holdsUp(env, agentId, last)))
+    return true
+  known.delete(agentId)
   const frameworks = (await all(env.store, 'frameworks', {})).map(({ item }) => item)
-  for (const framework of frameworks.filter(({ state }) => state !== 'removed')) {
-    for (const shard of shardsOf(framework)) {
-      const mail = await all(env.store, 'mail', { frameworkId: framework.frameworkId, shard })
-      const isIts = mail.some(({ item: { body } }) => {
-        return body.kind === 'update' && body.status.agent_id?.value === agentId
-      })
-      if (isIts) return true
-    }
+  const mailboxes = frameworks.filter(({ state }) => state !== 'removed').flatMap(mailboxesOf)
+  for (let start = 0; start < mailboxes.length; start += AT_ONCE) {
+    const some = mailboxes.slice(start, start + AT_ONCE)
+    const found = await Promise.all(some.map((mailbox) => holdsUp(env, agentId, mailbox)))
+    const mailbox = some[found.indexOf(true)]
+    if (mailbox === undefined) continue
+    known.set(agentId, mailbox)
+    return true
   }
   return false
 }
 
-function shardsOf({ shards }: Framework): readonly number[] {
-  return Array.from({ length: shards }, (_, shard) => shard)
+/** Of a framework that was removed nothing is waited for. */
+async function isStillThere(env: Environment, { frameworkId }: Mailbox): Promise<boolean> {
+  const framework = await env.store.get('framework', { frameworkId })
+  return framework !== undefined && framework.state !== 'removed'
+}
+
+async function holdsUp(env: Environment, agentId: string, mailbox: Mailbox): Promise<boolean> {
+  const mail = await all(env.store, 'mail', mailbox)
+  return mail.some(({ item: { body } }) => {
+    return body.kind === 'update' && body.status.agent_id?.value === agentId
+  })
+}
+
+function mailboxesOf({ frameworkId, shards }: Framework): readonly Mailbox[] {
+  return Array.from({ length: shards }, (_, shard) => ({ frameworkId, shard }))
 }

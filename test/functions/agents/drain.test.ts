@@ -117,6 +117,30 @@ describe('a drain', () => {
     expect(await stateOf(agent)).toBe('DRAINED')
   })
 
+  test('of a framework that never acknowledges looks into one mailbox a tick', async () => {
+    let looks = 0
+    const { w, framework, agent } = await running(['t1'], {
+      store: (store) => ({
+        ...store,
+        query(partition, ref, options) {
+          if (partition === 'mail') looks++
+          return store.query(partition, ref, options)
+        },
+      }),
+    })
+    for (let index = 0; index < 5; index++) await w.framework({ name: `idle ${index}` })
+    await drainAgent(w.env, agent.id, order)
+    await obey(agent)
+    await w.run(2_000)
+    looks = 0
+    await w.run(10_000)
+    expect(looks).toBe(10)
+    expect(await stateOf(agent)).toBe('DRAINING')
+    await acknowledgeAll(w, framework, agent, 't1')
+    await w.run(1_000)
+    expect(await stateOf(agent)).toBe('DRAINED')
+  })
+
   test('F38 with mark_gone waits for custody only, and then the agent is gone for good', async () => {
     const { w, framework, agent } = await running(['t1', 't2'])
     await drainAgent(w.env, agent.id, { maxGraceMs: 1_000, markGone: true })
