@@ -23,7 +23,7 @@ describe('chaos', () => {
     expect(status).toBe(2)
   })
 
-  test('after two minutes of faults all views become one: nothing lost, nothing twice, nothing orphaned', {
+  test('F8, F27, F36, F61, F62, F66, F67: after two minutes of faults all views become one: nothing lost, nothing twice, nothing orphaned', {
     timeout: 480_000,
   }, async () => {
     const { status, output } = await run(['--minutes', '2', '--seed', '4', '--profile', 'fast'])

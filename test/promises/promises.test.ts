@@ -80,6 +80,16 @@ describe('how a promise stands', () => {
     expect(standing('F49', outcome({}), { 'framework-failover': false })).toBe('failed')
   })
 
+  test('chaos among the tests is live', () => {
+    const chaos = { file: 'test/chaos/chaos.test.ts', title: 'F61, F66: all views become one' }
+    expect(proofOf('F61', outcome(chaos), {})).toMatchObject({
+      standing: 'proven',
+      tests: [],
+      live: [{ scenario: 'chaos', held: true }],
+    })
+    expect(standing('F66', outcome({ ...chaos, status: 'failed' }))).toBe('failed')
+  })
+
   test('what waits for a feature may be open, or the rest of it must be proven', () => {
     expect(isFine(proofOf('F96', outcome({}), {}))).toBe(true)
     expect(isFine(proofOf('F88', outcome({}), {}))).toBe(false)

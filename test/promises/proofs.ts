@@ -12,7 +12,7 @@ export type LiveOutcomes = Readonly<Record<string, boolean | undefined>>
 export interface Proof {
   readonly number: string
   readonly standing: Standing
-  /** Tests with the number among their labels that passed, without the simulator's. */
+  /** Tests with the number among their labels that passed, without those of the simulator and of chaos. */
   readonly tests: readonly TestOutcome[]
   /** Those that failed. */
   readonly failed: readonly TestOutcome[]
@@ -25,13 +25,18 @@ export interface Proof {
 const isOurs = ({ file }: TestOutcome) => file.startsWith('test/promises/')
 const isSimulator = ({ file }: TestOutcome) => file.startsWith('test/simulator/')
 
+const isLive = ({ file }: TestOutcome) => file.startsWith('test/chaos/')
+
 /** How a promise (or an invariant, a hazard, an attack) stands after a run. */
 export function proofOf(number: string, outcome: Outcome, live: LiveOutcomes): Proof {
   const named = outcome.tests.filter((test) => !isOurs(test) && labelsOf(test.title).has(number))
   const failed = named.filter(({ status }) => status === 'failed')
-  const tests = named.filter((test) => test.status === 'passed' && !isSimulator(test))
+  const tests = named.filter((test) => test.status === 'passed' && !isSimulator(test) && !isLive(test))
   const checks = checksOf(number, outcome, named)
-  const shown = (LIVE[number] ?? []).map((scenario) => ({ scenario, held: live[scenario] }))
+  const shown = (LIVE[number] ?? []).map((scenario) => ({
+    scenario,
+    held: live[scenario] ?? heldAsTest(scenario, named),
+  }))
   const isShown = tests.length > 0 || checks.length > 0 || shown.some(({ held }) => held === true)
   const isBroken = failed.length > 0 || shown.some(({ held }) => held === false)
   return {
@@ -42,6 +47,13 @@ export function proofOf(number: string, outcome: Outcome, live: LiveOutcomes): P
     checks,
     live: shown,
   }
+}
+
+/** `npm test` has a short run of chaos among its tests. */
+function heldAsTest(scenario: string, named: readonly TestOutcome[]): boolean | undefined {
+  const own = named.filter(({ file }) => file.startsWith(`test/${scenario}/`))
+  if (own.some(({ status }) => status === 'failed')) return false
+  return own.some(({ status }) => status === 'passed') ? true : undefined
 }
 
 /** True when nothing stands in the way: proven, or open as far as it may be. */
