@@ -153,7 +153,8 @@ async function worldOf(count: number, chance: () => number): Promise<BenchWorld>
     ids: randomIds,
     settings: localSettings('default', {
       beatShards: shards,
-      agentIndexShards: Math.max(1, Math.ceil(count / 2_000)),
+      // A multiple of the ticks of a round, as docs/detection.md advises for large clusters.
+      agentIndexShards: count < 10_000 ? 1 : 15 * Math.ceil(count / 30_000),
     }),
     log: { info() {}, warn() {}, error() {} },
     bells: inProcessBells(clock),

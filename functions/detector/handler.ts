@@ -40,7 +40,13 @@ async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<
   await pass(env, 'open work', () => finishOpenWorkOfAgents(env, tick, sight))
   await pass(env, 'drains', () => finishDrains(env, sight.ledgers))
   await pass(env, 'termination hooks', () => finishHooks(env, sight.ledgers))
-  await pass(env, 'forgotten agents', () => forgetLost(env, { ...sight, now: tick.at }))
+  await pass(env, 'forgotten agents', async () =>
+    forgetLost(env, {
+      now: tick.at,
+      ledgers: sight.ledgers,
+      entries: sight.isCensus ? await sight.entries() : [],
+    }),
+  )
   await pass(env, 'unanswered launches', () => stopUnansweredLaunches(env, tick, sight))
 }
 

@@ -7,7 +7,6 @@ import { voidOffers } from '../../master/allocator/void-offers.ts'
 import { type Decision, nothing } from '../../master/decision.ts'
 import type { Ledger, Tick } from '../../master/model.ts'
 import { EMPTY_DIGEST } from '../../protocol/digest.ts'
-import { spread } from '../../protocol/hash.ts'
 import { inParallel } from '../agents/in-parallel.ts'
 import { loadFrameworks, loadItems, loadPiece } from '../agents/load.ts'
 import { finishLosses, finishReturnOf } from '../agents/open-work.ts'
@@ -73,13 +72,11 @@ export async function finishOpenWorkOfAgents(
 export async function stopUnansweredLaunches(
   env: Environment,
   tick: Tick,
-  { ledgers }: Sight,
+  { ledgers, isTurnOf }: Sight,
 ): Promise<void> {
-  const rounds = Math.max(1, Math.round(LAUNCHES_ROUND_MS / env.settings.profile.tickMs))
-  const turn = tick.number % rounds
   const due = ledgers.filter(
     ({ agentId, digest, life }) =>
-      life === 'active' && digest !== EMPTY_DIGEST && spread(agentId) % rounds === turn,
+      life === 'active' && digest !== EMPTY_DIGEST && isTurnOf(agentId, LAUNCHES_ROUND_MS),
   )
   await inParallel(due, env.log, 'unanswered launches', (ledger) => stopOn(env, ledger, tick.at))
 }

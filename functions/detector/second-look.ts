@@ -7,10 +7,10 @@
 // EC2 gives an account 100 such calls at once and 20 more a second: a tick a second stays well below. What does not fit
 // into a tick is asked in the next one; after a failure EC2 is left alone for a while.
 import type { Ledger, Tick } from '../../master/model.ts'
-import { spread } from '../../protocol/hash.ts'
 import { bury, examine } from '../agents/burial.ts'
 import type { Environment } from '../environment.ts'
 import { INSTANCES_PER_CALL } from '../ports/ec2.ts'
+import type { Sight } from './sight.ts'
 
 const MAX_CALLS = 5
 /** Agents that are lost already are looked up this often. */
@@ -28,12 +28,12 @@ const pausedUntil = new WeakMap<object, number>()
 export async function lookAtMachines(
   env: Environment,
   tick: Tick,
-  ledgers: readonly Ledger[],
+  sight: Pick<Sight, 'ledgers' | 'isTurnOf'>,
   suspects: readonly Ledger[],
 ): Promise<ReadonlySet<string>> {
   const { ec2, settings } = env
   if (ec2 === undefined || tick.at < (pausedUntil.get(ec2) ?? 0)) return new Set()
-  const asked = chosen(suspects, lostInTurn(env, tick, ledgers), tick)
+  const asked = chosen(suspects, lostInTurn(sight), tick)
   if (asked.length === 0) return new Set()
   const budgetMs = Math.min(settings.profile.tickMs * BUDGET_SHARE, MAX_BUDGET_MS)
   const examined = await examine(env, asked, budgetMs)
@@ -49,10 +49,9 @@ function chosen(suspects: readonly Ledger[], lost: readonly Ledger[], tick: Tick
   return [...known.slice(from), ...known.slice(0, from), ...lost].slice(0, most)
 }
 
-function lostInTurn(env: Environment, tick: Tick, ledgers: readonly Ledger[]): readonly Ledger[] {
-  const rounds = Math.max(1, Math.round(LOST_ROUND_MS / env.settings.profile.tickMs))
+function lostInTurn({ ledgers, isTurnOf }: Pick<Sight, 'ledgers' | 'isTurnOf'>): readonly Ledger[] {
   return ledgers.filter(
     ({ agentId, life, instanceId }) =>
-      life === 'unreachable' && instanceId !== undefined && spread(agentId) % rounds === tick.number % rounds,
+      life === 'unreachable' && instanceId !== undefined && isTurnOf(agentId, LOST_ROUND_MS),
   )
 }

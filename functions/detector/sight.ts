@@ -1,7 +1,8 @@
-// What a tick sees: the index of agents, the beats, and the ledgers it has a reason to read.
+// What a tick sees: the beats, the ledgers it has a reason to read, and the index of agents when it is asked for.
 //
-// The index is advice and the beats are few; ledgers are many. Read are those that look silent, and a share of the
-// others that goes round, so that offers, holds and open work are looked at within a quarter of a minute.
+// Beats are few and all read; ledgers and index entries are many. Read are the ledgers of those that look silent, and a
+// share of the others that goes round, so that offers, holds and open work are looked at within a quarter of a minute.
+// The whole index is read only when somebody is overdue, for the guard counts all that are reachable.
 import type { AgentEntry, Beats, Ledger, Tick } from '../../master/model.ts'
 import { spread } from '../../protocol/hash.ts'
 import { all } from '../../store/store.ts'
@@ -12,36 +13,70 @@ import type { Environment } from '../environment.ts'
 const READ_ALL_BELOW = 200
 /** Beyond that, every ledger is read once within this. */
 const ROUND_MS = 15_000
+const CENSUS_MS = 60_000
 
 export interface Sight {
-  readonly entries: readonly AgentEntry[]
   readonly ledgers: readonly Ledger[]
+  /** The whole index; read at the first call, at the latest. */
+  entries(): Promise<readonly AgentEntry[]>
+  /** True where the whole index is read anyhow, and about once a minute where it is not: for counts of all agents. */
+  readonly isCensus: boolean
   beatsOf(agent: { readonly beatShard: number }): Beats | undefined
+  /** True once within `everyMs` for each agent that is in sight: for looks that are too dear for every tick. */
+  isTurnOf(agentId: string, everyMs: number): boolean
 }
 
 export async function look(env: Environment, tick: Tick): Promise<Sight> {
-  const [entries, beats] = await Promise.all([loadEntries(env), loadBeats(env)])
   const { tickMs, timeoutMs } = env.settings.profile
+  const beats = await loadBeats(env)
+  const silences = silencesIn(beats)
   const rounds = Math.max(1, Math.round(ROUND_MS / tickMs))
   const turn = tick.number % rounds
-  const silences = entries.length <= READ_ALL_BELOW ? new Map<string, number>() : silencesIn(beats)
-  const chosen = entries.filter(({ agentId, life }) => {
-    if (entries.length <= READ_ALL_BELOW || spread(agentId) % rounds === turn) return true
-    const silence = silences.get(agentId) ?? Number.POSITIVE_INFINITY
-    return (life === 'active' || life === 'returning') && silence > timeoutMs / 2
-  })
-  const ledgers = present(
-    await env.store.getMany(
-      'ledger',
-      chosen.map(({ agentId }) => ({ agentId })),
-    ),
+  const shards = Array.from({ length: env.settings.agentIndexShards }, (_, shard) => shard)
+  const isSliced = silences.size > READ_ALL_BELOW && shards.length % rounds === 0
+  let whole: Promise<readonly AgentEntry[]> | undefined
+  const entries = () => {
+    whole ??= loadEntries(env, shards)
+    return whole
+  }
+  const inReach = isSliced
+    ? await loadEntries(
+        env,
+        shards.filter((shard) => shard % rounds === turn),
+      )
+    : await entries()
+  const isSmall = !isSliced && inReach.length <= READ_ALL_BELOW
+  const isInTurn = (agentId: string) => isSliced || isSmall || spread(agentId) % rounds === turn
+  const isSilent = (agentId: string) => (silences.get(agentId) ?? Number.POSITIVE_INFINITY) > timeoutMs / 2
+  const chosen = new Set(
+    inReach
+      .filter(({ agentId, life }) => isInTurn(agentId) || (isWithUs({ life }) && isSilent(agentId)))
+      .map(({ agentId }) => agentId),
   )
+  if (isSliced) for (const agentId of silences.keys()) if (isSilent(agentId)) chosen.add(agentId)
+  const refs = [...chosen].map((agentId) => ({ agentId }))
+  const ledgers = present(await env.store.getMany('ledger', refs))
   const byShard = new Map(beats.map((one) => [one.shard, one]))
-  return { entries, ledgers, beatsOf: ({ beatShard }) => byShard.get(beatShard) }
+  return {
+    ledgers,
+    entries,
+    isCensus: !isSliced || tick.number % Math.max(1, Math.round(CENSUS_MS / tickMs)) === 0,
+    beatsOf: ({ beatShard }) => byShard.get(beatShard),
+    isTurnOf(agentId, everyMs) {
+      const visits = Math.max(1, Math.round(everyMs / ROUND_MS))
+      const visit = Math.floor(tick.number / rounds) % visits
+      const isVisit = spread(agentId) % visits === visit
+      return isVisit && (isSliced || spread(agentId) % rounds === turn)
+    },
+  }
 }
 
-async function loadEntries(env: Environment): Promise<readonly AgentEntry[]> {
-  const shards = Array.from({ length: env.settings.agentIndexShards }, (_, shard) => shard)
+/** Agents that are not lost: those whose silence matters. */
+export function isWithUs({ life }: Pick<AgentEntry, 'life'>): boolean {
+  return life === 'active' || life === 'returning'
+}
+
+async function loadEntries(env: Environment, shards: readonly number[]): Promise<readonly AgentEntry[]> {
   const found = await Promise.all(shards.map((shard) => all(env.store, 'agents', { shard })))
   return found.flat().map(({ item }) => item)
 }

@@ -7,7 +7,7 @@ import { finishLosses } from '../agents/open-work.ts'
 import type { Environment } from '../environment.ts'
 import { tell } from '../tell.ts'
 import { lookAtMachines } from './second-look.ts'
-import type { Sight } from './sight.ts'
+import { isWithUs, type Sight } from './sight.ts'
 import { putTick } from './tick.ts'
 
 /** Gives up those who are known to be silent; the ids of those it gave up. */
@@ -18,7 +18,7 @@ export async function expireSilent(
   elapsedMs: number,
 ): Promise<readonly string[]> {
   const { profile, maxExpiredShare, removalsPerMinute, agentRemovalRateLimit: rateLimit } = env.settings
-  const judged = sight.ledgers.filter(({ life }) => life === 'active' || life === 'returning')
+  const judged = sight.ledgers.filter(isWithUs)
   const verdicts = judged.map((ledger) => ({
     ledger,
     verdict: verdictOf(sight.beatsOf(ledger), ledger, profile.timeoutMs),
@@ -31,11 +31,10 @@ export async function expireSilent(
     .map(({ ledger }) => ledger)
   await askSuspects(env, suspects)
   // Whom EC2 proves dead is no part of what the guard doubts (R8).
-  const proven = await lookAtMachines(env, tick, sight.ledgers, [...overdue, ...suspects])
+  const proven = await lookAtMachines(env, tick, sight, [...overdue, ...suspects])
   const silent = overdue.filter(({ agentId }) => !proven.has(agentId))
-  const reachable = sight.entries.filter(
-    ({ agentId, life }) => (life === 'active' || life === 'returning') && !proven.has(agentId),
-  )
+  const all = silent.length === 0 ? [] : await sight.entries()
+  const reachable = all.filter((entry) => isWithUs(entry) && !proven.has(entry.agentId))
   const zones = new Map(reachable.map((entry) => [entry.agentId, zoneOf(entry)]))
   const guarded = removals(
     silent.map(({ agentId }) => candidate(agentId, zones)),

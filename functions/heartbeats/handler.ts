@@ -111,7 +111,7 @@ function isPruning(beats: Beats, heard: readonly Heard[]): boolean {
   })
 }
 
-/** Agents of a pruned shard whose ledger is gone, or says that they are. */
+/** Agents of a pruned shard whose ledger is gone, or says that they are lost: a return has beats of its own incarnation. */
 function strangers(
   folded: Beats,
   before: Beats,
@@ -121,7 +121,8 @@ function strangers(
   if (!isPruned) return new Set()
   const ids = Object.keys(before.agents).filter((agentId) => {
     const ledger = ledgers.get(agentId)
-    return ledger === undefined || ledger.life === 'gone' || ledger.beatShard !== before.shard
+    const isLost = ledger?.life === 'gone' || ledger?.life === 'unreachable' || ledger?.life === 'removed'
+    return ledger === undefined || isLost || ledger.beatShard !== before.shard
   })
   return new Set(ids)
 }

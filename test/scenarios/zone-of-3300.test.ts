@@ -83,6 +83,6 @@ test('zone-of-3300, F83 R8: all of it in one pass, no alarm, a write of the head
   // Those of the other zones are as they were.
   const tick = await w.store.get('tick', {})
   const sight = tick === undefined ? undefined : await look(w.env, tick)
-  const active = sight?.entries.filter(({ life }) => life === 'active')
+  const active = (await sight?.entries())?.filter(({ life }) => life === 'active')
   expect(active).toHaveLength(AGENTS - DEAD)
 })
