@@ -77,6 +77,8 @@ async function main(): Promise<void> {
     settings: localSettings(options.profile, {
       streamGraceMs: options.streamGraceMs,
       agentRemovalRateLimit: options.agentRemovalRateLimit,
+      registryMaxAgentAgeMs: options.registryMaxAgentAgeMs,
+      registryMaxAgentCount: options.registryMaxAgentCount,
       publicAddress: { hostname: HOST, ip: HOST, port },
     }),
     log,

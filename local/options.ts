@@ -1,5 +1,6 @@
 // What `npm start -- …` takes, checked before anything is started.
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { REGISTRY_MAX_AGENT_AGE_MS, REGISTRY_MAX_AGENT_COUNT } from '../master/limits.ts'
 import type { ProfileName, RemovalRateLimit } from '../master/settings.ts'
 import { parseAttributes } from '../protocol/attributes.ts'
 import { parseResources } from '../protocol/resource-parsing.ts'
@@ -16,6 +17,8 @@ export interface StartOptions {
   readonly dynamodbEndpoint?: string | undefined
   readonly ec2Endpoint?: string | undefined
   readonly agentRemovalRateLimit?: RemovalRateLimit | undefined
+  readonly registryMaxAgentAgeMs: number
+  readonly registryMaxAgentCount: number
 }
 
 /** Reads the command line; commander prints what is wrong and ends the process with 2. */
@@ -48,6 +51,18 @@ export function readOptions(argv: readonly string[]): StartOptions {
       'unreachable agents are given up at most so, such as 1/10mins',
       rate,
     )
+    .option(
+      '--registry-max-agent-age <duration>',
+      'lost agents are remembered so long, such as 2weeks',
+      duration,
+      REGISTRY_MAX_AGENT_AGE_MS,
+    )
+    .option(
+      '--registry-max-agent-count <n>',
+      'and so many of each list of them',
+      whole,
+      REGISTRY_MAX_AGENT_COUNT,
+    )
     .parse([...argv], { from: 'user' })
   if (command.args.length > 0)
     command.error(`error: nothing is called ${command.args.join(' ')} here; options begin with --`)
@@ -67,6 +82,8 @@ export function readOptions(argv: readonly string[]): StartOptions {
     dynamodbEndpoint: given.dynamodbEndpoint as string | undefined,
     ec2Endpoint: given.ec2Endpoint as string | undefined,
     agentRemovalRateLimit: given.agentRemovalRateLimit as RemovalRateLimit | undefined,
+    registryMaxAgentAgeMs: given.registryMaxAgentAge as number,
+    registryMaxAgentCount: given.registryMaxAgentCount as number,
   }
 }
 
@@ -84,6 +101,11 @@ function count(text: string): number {
     throw new InvalidArgumentError('the number of agents is a whole number from 0 to 100')
   }
   return value
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('it is a whole number, such as 1000')
+  return Number(text)
 }
 
 function resources(text: string): string {
@@ -120,13 +142,17 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   s: 1_000,
   mins: 60_000,
   hrs: 3_600_000,
+  days: 24 * 3_600_000,
+  weeks: 7 * 24 * 3_600_000,
 }
 
 function duration(text: string): number {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|secs|s|mins|hrs)$/.exec(text) ?? []
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|secs|s|mins|hrs|days|weeks)$/.exec(text) ?? []
   const factor = UNIT_MS[unit]
   if (number === undefined || factor === undefined) {
-    throw new InvalidArgumentError('a duration is a number and ms, secs, mins or hrs, such as 10secs')
+    throw new InvalidArgumentError(
+      'a duration is a number and ms, secs, mins, hrs, days or weeks, such as 10secs',
+    )
   }
   return Number(number) * factor
 }

@@ -54,6 +54,8 @@ describe('a command line that is wrong ends with 2 and a sentence', () => {
     [['--agent-removal-rate-limit', '10mins'], 'a rate is'],
     [['--agent-removal-rate-limit', '1/10'], 'a duration is'],
     [['--agent-removal-rate-limit', '0/10mins'], 'a rate is'],
+    [['--registry-max-agent-age', '2 weeks'], 'a duration is'],
+    [['--registry-max-agent-count', '-1'], 'it is a whole number'],
     [['--wrong'], 'unknown option'],
     [['data'], 'data'],
   ])('%j', (args, sentence) => {
