@@ -211,7 +211,8 @@ export interface PlayedAgent {
   isUp: boolean
   lastBeat: number
   readonly tasks: Map<string, TaskReport>
-  register(change?: Partial<RegisterCall>): Promise<RegisterAnswer>
+  /** @param by another function's environment, where the test does something to it */
+  register(change?: Partial<RegisterCall>, by?: Environment): Promise<RegisterAnswer>
   /** A new process of the same agent. */
   reboot(): void
   beat(): Promise<void>
@@ -259,7 +260,7 @@ function playedAgent(
     isUp: true,
     lastBeat: 0,
     tasks,
-    async register(change = {}) {
+    async register(change = {}, by = env) {
       const listed = change.tasks ?? [...tasks.values()]
       const sums: Record<string, Record<string, readonly Resource[]>> = {}
       for (const { frameworkId, role, resources } of listed) {
@@ -272,7 +273,7 @@ function playedAgent(
         options.zone === undefined
           ? {}
           : { domain: { fault_domain: { region: { name: 'r' }, zone: { name: options.zone } } } }
-      const answer = await register(env, {
+      const answer = await register(by, {
         type: 'REGISTER',
         bootNonce: nonce,
         ...(agentId === undefined ? {} : { agentId }),
