@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseAttributes } from '../protocol/attributes.ts'
 import { parseDurationMs } from '../protocol/durations.ts'
-import type { Attribute, Resource } from '../protocol/messages.ts'
+import type { Attribute, DomainInfo, Resource } from '../protocol/messages.ts'
 import { parseResources } from '../protocol/resource-parsing.ts'
 import type { Reconfiguration } from './identity.ts'
 
@@ -15,6 +15,7 @@ export interface Flags {
   readonly hostname: string
   readonly resources: readonly Resource[]
   readonly attributes: readonly Attribute[]
+  readonly domain: DomainInfo | undefined
   readonly executorEnvironment: Readonly<Record<string, string>>
   readonly gcDelayMs: number
   readonly switchUser: boolean
@@ -46,6 +47,11 @@ export function readFlags(argv: readonly string[]): Flags {
       [],
     )
     .option('--attributes <text>', 'such as "rack:a;ssd:true"', attributes, [])
+    .option(
+      '--domain <json>',
+      'region and zone, {"fault_domain":{"region":{"name":"r"},"zone":{"name":"z"}}}',
+      domain,
+    )
     .option(
       '--executor-environment <json>',
       'variables of every executor and task, {"NAME":"value"}',
@@ -85,6 +91,7 @@ export function readFlags(argv: readonly string[]): Flags {
     hostname: (given.hostname as string | undefined) ?? ownName(given.ip as string),
     resources: given.resources as Resource[],
     attributes: given.attributes as Attribute[],
+    domain: given.domain as DomainInfo | undefined,
     executorEnvironment: given.executorEnvironment as Record<string, string>,
     gcDelayMs: given.gcDelay as number,
     switchUser: given.switchUser === true && canSwitch,
@@ -131,6 +138,17 @@ function attributes(text: string): readonly Attribute[] {
   const parsed = parseAttributes(text)
   if (!parsed.ok) throw new InvalidArgumentError(parsed.error)
   return parsed.attributes
+}
+
+function domain(text: string): DomainInfo {
+  return refusing(() => {
+    const { fault_domain: fault } = JSON.parse(text) as DomainInfo
+    const names = [fault?.region?.name, fault?.zone?.name]
+    if (!names.every((name) => typeof name === 'string' && name !== '')) {
+      throw new Error('region and zone of a fault_domain are expected, each with a name')
+    }
+    return { fault_domain: fault }
+  })
 }
 
 function duration(text: string): number {

@@ -1,5 +1,5 @@
 // Whether an agent that starts again is still the same machine to the control plane (F33).
-import type { AgentInfo, Attribute } from '../protocol/messages.ts'
+import type { AgentInfo, Attribute, DomainInfo } from '../protocol/messages.ts'
 import { contains, equal } from '../protocol/resources.ts'
 
 /** Mesos: --reconfiguration_policy. */
@@ -14,6 +14,9 @@ export function identityProblem(
   if (before.hostname !== now.hostname) {
     return `This agent was ${before.hostname} before and is ${now.hostname} now`
   }
+  if (!keepsDomain(before.domain, now.domain, policy)) {
+    return `This agent was in ${domainText(before.domain)} before and is in ${domainText(now.domain)} now`
+  }
   const [resources, attributes] = [before.resources ?? [], before.attributes ?? []]
   if (policy === 'equal') {
     if (!equal(resources, now.resources ?? [])) return 'This agent had other resources before'
@@ -23,6 +26,20 @@ export function identityProblem(
   if (!contains(now.resources ?? [], resources)) return 'This agent had more resources before than it has now'
   const lost = attributes.find((attribute) => !keeps(now.attributes ?? [], attribute))
   return lost === undefined ? undefined : `The attribute ${lost.name} of this agent is gone or smaller`
+}
+
+/** Additive: an agent that was in no domain may be put into one, and stays there. */
+function keepsDomain(
+  before: DomainInfo | undefined,
+  now: DomainInfo | undefined,
+  policy: Reconfiguration,
+): boolean {
+  return domainText(before) === domainText(now) || (policy === 'additive' && before === undefined)
+}
+
+function domainText(domain: DomainInfo | undefined): string {
+  const { region, zone } = domain?.fault_domain ?? {}
+  return zone === undefined ? 'no fault domain' : `zone ${zone.name} of region ${region?.name}`
 }
 
 function sameAttributes(left: readonly Attribute[], right: readonly Attribute[]): boolean {

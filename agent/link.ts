@@ -5,18 +5,16 @@ import type {
   RegisterAnswer,
   RegisterCall,
   SyncAnswer,
-  TaskReport,
 } from '../protocol/agent-messages.ts'
 import { type Clock, sleep } from '../protocol/clock.ts'
-import type { AgentInfoCapability, Resource } from '../protocol/messages.ts'
-import { add } from '../protocol/resources.ts'
-import { MESETA_VERSION } from '../protocol/version.ts'
 import type { Acting } from './acting.ts'
 import { backoff } from './backoff.ts'
+import { startBeating } from './beating.ts'
 import type { ControlPlane, Queues } from './control-plane.ts'
 import type { Log } from './log.ts'
+import { registerCallsOf } from './registering.ts'
 import { type Reporter, startReporter } from './status-updates.ts'
-import { executorReportOf, taskReportOf } from './task-reports.ts'
+import { wholeList } from './whole-list.ts'
 
 /** Mesos: registration_backoff_factor and its cap. */
 const REGISTER_MIN_MS = 1_000
@@ -25,21 +23,10 @@ const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
 /** Shorter: what is launched first after an outage of the queues waits for this. */
 const LISTEN_AGAIN_MAX_MS = 1_000
-/** A page of a registration stays well below what one call may carry. */
-const TASKS_PER_PAGE = 200
-const TASKS_WITH_INFO_PER_PAGE = 50
 /** A list whose pages do not fit together is asked for anew this often at once. */
 const MAX_LIST_TRIES = 3
 /** Who heard nothing for so long asks. */
 const QUIET_MS = 5 * 60_000
-
-export const CAPABILITIES: readonly AgentInfoCapability[] = [
-  { type: 'MULTI_ROLE' },
-  { type: 'HIERARCHICAL_ROLE' },
-  { type: 'RESERVATION_REFINEMENT' },
-  { type: 'AGENT_DRAINING' },
-  { type: 'TASK_RESOURCE_LIMITS' },
-]
 
 type Registered = Extract<RegisterAnswer, { kind: 'registered' }>
 
@@ -118,7 +105,7 @@ export function startLink(options: LinkOptions): Link {
 
   async function registerOnce(): Promise<RegisterAnswer> {
     const calls = await new Promise<RegisterCall[]>((resolve) => {
-      acting.whenOnDisk(() => resolve(registerCalls()))
+      acting.whenOnDisk(() => resolve(registerCallsOf(acting.state, options)))
     })
     let answer: RegisterAnswer = { kind: 'next-page' }
     for (const call of calls) {
@@ -128,36 +115,14 @@ export function startLink(options: LinkOptions): Link {
     return answer
   }
 
-  function registerCalls(): RegisterCall[] {
-    const { state } = acting
-    const tasks = [...state.tasks.values()].map((task) => taskReportOf(task, state.restored))
-    const executors = [...state.executors.values()].map(executorReportOf)
-    const size = state.restored ? TASKS_WITH_INFO_PER_PAGE : TASKS_PER_PAGE
-    const pages = Math.max(1, Math.ceil(tasks.length / size))
-    return Array.from({ length: pages }, (_, page) => ({
-      type: 'REGISTER' as const,
-      bootNonce: options.bootNonce,
-      ...(state.agentId === undefined ? {} : { agentId: state.agentId }),
-      ...options.about,
-      version: MESETA_VERSION,
-      capabilities: CAPABILITIES,
-      applied: state.applied,
-      sums: sumsOf(tasks, executors),
-      page,
-      pages,
-      tasks: tasks.slice(page * size, (page + 1) * size),
-      executors: page === 0 ? executors : [],
-      frameworks: page === 0 ? [...state.frameworks.values()] : [],
-    }))
-  }
-
   async function registered(answer: Registered): Promise<void> {
     const first = queues === undefined
     queues = answer
     silenceMs = answer.silenceMs
     await acting.submit({ input: 'registered', answer })
     if (first) void listen()
-    startBeating(answer)
+    beating?.()
+    beating = startBeating(answer.beats.intervalMs, { clock, log, send: beat })
     if (!told && acting.state.phase === 'running') {
       told = true
       options.onRegistered(answer.agentId)
@@ -206,7 +171,7 @@ export function startLink(options: LinkOptions): Link {
     const { agentId, incarnation } = acting.state
     if (agentId === undefined || incarnation === 0) return undefined
     for (let tries = 0; tries < MAX_LIST_TRIES; tries++) {
-      const answer = await wholeList({ agentId, incarnation })
+      const answer = await wholeList((after) => page({ agentId, incarnation }, after))
       if (answer === undefined) continue
       if (answer.kind === 'not-yet') return answer.retryAfterMs
       if (answer.kind === 'wanted') await acting.submit({ input: 'list', list: answer, incarnation })
@@ -216,33 +181,12 @@ export function startLink(options: LinkOptions): Link {
     return RETRY_MIN_MS
   }
 
-  /** Undefined when the pages were not of one generation: concluding anything from them would be wrong. */
-  async function wholeList(who: { agentId: string; incarnation: number }): Promise<SyncAnswer | undefined> {
-    const pages: Extract<SyncAnswer, { kind: 'wanted' }>[] = []
-    let after: string | undefined
-    do {
-      const { applied } = acting.onDisk
-      const answer: SyncAnswer = await heard({
-        type: 'SYNC',
-        ...who,
-        applied,
-        ...(after === undefined ? {} : { after }),
-      })
-      if (answer.kind !== 'wanted') return answer
-      if (pages[0] !== undefined && pages[0].generation !== answer.generation) return undefined
-      pages.push(answer)
-      after = answer.next
-    } while (after !== undefined)
-    const [first] = pages
-    if (first === undefined) return undefined
-    return {
-      kind: 'wanted',
-      generation: first.generation,
-      tasks: pages.flatMap((page) => page.tasks),
-      frameworks: pages.flatMap((page) => page.frameworks),
-      endExecutors: pages.flatMap((page) => page.endExecutors),
-      ...(first.drain === undefined ? {} : { drain: first.drain }),
-    }
+  async function page(
+    who: { readonly agentId: string; readonly incarnation: number },
+    after: string | undefined,
+  ): Promise<SyncAnswer> {
+    const { applied } = acting.onDisk
+    return await heard({ type: 'SYNC', ...who, applied, ...(after === undefined ? {} : { after }) })
   }
 
   async function listen(): Promise<void> {
@@ -274,28 +218,11 @@ export function startLink(options: LinkOptions): Link {
     await acting.submit({ input: 'nudge', nudge })
   }
 
-  function startBeating({ beats }: Registered): void {
-    beating?.()
-    let cancelled = false
-    let cancel: (() => void) | undefined
-    beating = () => {
-      cancelled = true
-      cancel?.()
-    }
-    const beat = async () => {
-      const { agentId, incarnation } = acting.state
-      const { applied, digest } = acting.onDisk
-      // Beats follow each other at the interval, whatever time one takes; one that is late is not overtaken.
-      const due = clock.now() + beats.intervalMs
-      if (agentId !== undefined && queues !== undefined) {
-        const message = { kind: 'beat' as const, agentId, incarnation, number: ++beatNumber, applied, digest }
-        await controlPlane.beat(queues, message).catch((error: unknown) => {
-          log.warn('a beat was not sent', { error: String(error) })
-        })
-      }
-      if (!cancelled) cancel = clock.after(Math.max(0, due - clock.now()), () => void beat())
-    }
-    void beat()
+  async function beat(): Promise<void> {
+    const { agentId, incarnation } = acting.state
+    if (agentId === undefined || queues === undefined) return
+    const message = { kind: 'beat' as const, agentId, incarnation, number: ++beatNumber, ...acting.onDisk }
+    await controlPlane.beat(queues, message)
   }
 
   /** Quiet for half the time: ask. Silent for all of it: register again, as the answer of a lost agent would be. */
@@ -323,19 +250,4 @@ export function startLink(options: LinkOptions): Link {
     reporter.stop()
     controlPlane.close()
   }
-}
-
-function sumsOf(
-  tasks: readonly TaskReport[],
-  executors: readonly ReturnType<typeof executorReportOf>[],
-): RegisterCall['sums'] {
-  const sums: Record<string, Record<string, readonly Resource[]>> = {}
-  const charge = (frameworkId: string, role: string, resources: readonly Resource[]) => {
-    sums[frameworkId] ??= {}
-    const roles = sums[frameworkId]
-    roles[role] = add(roles[role] ?? [], resources)
-  }
-  for (const task of tasks) charge(task.frameworkId, task.role, task.resources)
-  for (const executor of executors) charge(executor.frameworkId, executor.role, executor.resources)
-  return sums
 }

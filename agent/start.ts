@@ -3,20 +3,23 @@ import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import type { RegisterCall } from '../protocol/agent-messages.ts'
 import { type Clock, sleep, systemClock } from '../protocol/clock.ts'
-import type { AgentInfo, Attribute, Resource } from '../protocol/messages.ts'
+import type { AgentInfo, Attribute, DomainInfo, Resource } from '../protocol/messages.ts'
 import { type Acting, startActing } from './acting.ts'
 import { agentFiles } from './api/agent-files.ts'
 import { agentApi } from './api/routes.ts'
 import { listen } from './api/server.ts'
 import { Checkpoint } from './checkpoint.ts'
-import { type Containerizer, LaunchFailed } from './containerizer/containerizer.ts'
+import type { Containerizer } from './containerizer/containerizer.ts'
 import { bootId } from './containerizer/process-table.ts'
-import type { ContainerOrder, Containers } from './containers.ts'
+import type { Containers } from './containers.ts'
 import { type ControlPlane, httpControlPlane } from './control-plane.ts'
 import { isWaitingForExecutors } from './decisions/recovered.ts'
 import type { Disk } from './disk.ts'
+import { dispatcher } from './dispatch.ts'
+import { endEverything } from './ending.ts'
 import { ExecutorStreams } from './executor/streams.ts'
-import { emptyStaging, fetchUris } from './fetcher.ts'
+import { emptyStaging } from './fetcher.ts'
+import { fetchFiles } from './fetching.ts'
 import type { Reconfiguration } from './identity.ts'
 import { type Link, startLink } from './link.ts'
 import { jsonLog, type Log } from './log.ts'
@@ -25,14 +28,12 @@ import { newPerformer, type Performer } from './performer.ts'
 import { plainContainers } from './plain-containers.ts'
 import { recall } from './recall.ts'
 import { DEFAULT_LIMITS } from './sandbox-gc.ts'
-import { type SandboxOf, sandboxPath, startCollection } from './sandboxes.ts'
-import { emptyState, keyOf } from './state.ts'
-import type { Action, Save } from './turn.ts'
+import { sandboxPath, startCollection } from './sandboxes.ts'
+import { emptyState, holdsExecutor } from './state.ts'
+import type { Save } from './turn.ts'
 import { lockWorkDir } from './work-dir.ts'
 
-/** How long tasks, executors and their last updates may take when everything ends. */
-const END_TASKS_MS = 15_000
-const END_UPDATES_MS = 3_000
+/** How often it is looked whether the executors of before are back. */
 const LOOK_MS = 25
 
 export interface AgentOptions {
@@ -46,6 +47,8 @@ export interface AgentOptions {
   readonly hostname: string
   readonly resources: readonly Resource[]
   readonly attributes: readonly Attribute[]
+  /** Mesos: --domain. */
+  readonly domain?: DomainInfo | undefined
   readonly executorEnvironment?: Readonly<Record<string, string>> | undefined
   readonly containerizer: Containerizer
   /** Mesos: --gc_delay, ms; a week unless given. */
@@ -114,6 +117,7 @@ async function startLocked(
     hostname: options.hostname,
     resources: options.resources,
     attributes: options.attributes,
+    ...(options.domain === undefined ? {} : { domain: options.domain }),
   }
   const reconfiguration = options.reconfiguration ?? 'equal'
   if (!recall(state, remembered, { hostInfo, reconfiguration, rebooted })) checkpoint.forgetAll()
@@ -122,11 +126,13 @@ async function startLocked(
 
   const random = options.random ?? Math.random
   const streams = new ExecutorStreams()
+  // Mesos switches users unless told otherwise; only root can.
+  const switchUser = options.switchUser ?? process.getuid?.() === 0
   const containers: Containers = plainContainers({
     containerizer: options.containerizer,
     clock,
-    switchUser: switchesUser(options),
-    fetch: (order, signal) => fetchFiles(options, order, signal),
+    switchUser,
+    fetch: (order, signal) => fetchFiles({ workDir: options.workDir, switchUser }, order, signal),
   })
   let link: Link | undefined
   let port = options.port
@@ -146,6 +152,13 @@ async function startLocked(
     },
     () => acting,
   )
+  const act = dispatcher({
+    state,
+    log,
+    performer,
+    link: () => link,
+    endProcess: (why) => void end().then(() => options.onEnd?.(why, false)),
+  })
   const acting = startActing({
     clock,
     state,
@@ -169,7 +182,7 @@ async function startLocked(
     clock,
     log,
     gcDelayMs: options.gcDelayMs ?? DEFAULT_LIMITS.gcDelayMs,
-    isLive,
+    isLive: (of) => holdsExecutor(state, of),
   })
   const ids = [...state.tasks.values(), ...state.executors.values()].map((one) => one.containerId)
   const found = await containers.recover([...new Map(ids.map((id) => [id.value, id])).values()])
@@ -207,10 +220,21 @@ async function startLocked(
       about: aboutUs(),
       onRegistered: (agentId) => {
         log.info('registered', { agentId, incarnation: state.incarnation })
+        if (remembered.info?.id === undefined) rememberInfo()
         tellRegistered(agentId)
       },
       onShutdown: (why) => act({ action: 'end-process', why }),
     })
+  }
+
+  /** With the id, which `position.json` holds as well: the loss of one is not the loss of the agent. */
+  function rememberInfo(): void {
+    try {
+      checkpoint.writeInfo(agentInfo())
+    } catch (error) {
+      // A full disk takes it later.
+      log.warn('the description of this agent is not on disk yet', { error: String(error) })
+    }
   }
 
   function aboutUs(): Pick<RegisterCall, 'agentInfo' | 'address' | 'instanceId'> {
@@ -223,47 +247,6 @@ async function startLocked(
 
   function agentInfo(): AgentInfo {
     return { ...hostInfo, port, ...(state.agentId === undefined ? {} : { id: { value: state.agentId } }) }
-  }
-
-  function act(action: Exclude<Action, { action: 'timer' | 'cancel' }>): void {
-    switch (action.action) {
-      case 'launch-task': {
-        const task = state.tasks.get(action.task)
-        if (task !== undefined) performer.launchTask(task)
-        return
-      }
-      case 'launch-executor': {
-        const executor = state.executors.get(action.executor)
-        if (executor !== undefined) performer.launchExecutor(executor)
-        return
-      }
-      case 'probe': {
-        const task = state.tasks.get(action.task)
-        if (task !== undefined) performer.probe(task, action.probe)
-        return
-      }
-      case 'report':
-        link?.reporter.wake()
-        return
-      case 'call':
-        link?.reporter.call()
-        return
-      case 'sync':
-        link?.sync()
-        return
-      case 'register':
-        link?.registerAgain()
-        return
-      case 'end-process':
-        log.warn('the control plane ends this agent', { why: action.why })
-        void end().then(() => options.onEnd?.(action.why, false))
-        return
-      case 'log':
-        log[action.level](action.text, action.about)
-        return
-      default:
-        performer.perform(action)
-    }
   }
 
   async function listenAnywhere(first: number, asked: number): ReturnType<typeof listen> {
@@ -290,13 +273,6 @@ async function startLocked(
     return ids.find((id) => id.value === value) ?? { value }
   }
 
-  function isLive(of: Pick<SandboxOf, 'agentId' | 'frameworkId' | 'executorId'>): boolean {
-    if (of.agentId !== state.agentId) return false
-    const isIts = (one: { readonly frameworkId: string; readonly executorId: string }) =>
-      one.frameworkId === of.frameworkId && one.executorId === of.executorId
-    return state.executors.has(keyOf(of.frameworkId, of.executorId)) || [...state.tasks.values()].some(isIts)
-  }
-
   async function stop(): Promise<void> {
     if (stopped) return
     stopped = true
@@ -316,41 +292,11 @@ async function startLocked(
 
   async function endNow(how: 'told' | 'untold'): Promise<void> {
     if (stopped) return
-    await acting.submit({ input: 'end-everything' })
-    const tasksOver = () => state.owners.size === 0 && state.executors.size === 0
-    for (const until = clock.now() + END_TASKS_MS; !tasksOver() && clock.now() < until; ) {
-      await sleep(clock, LOOK_MS)
-    }
-    if (!tasksOver()) {
-      for (const one of [...state.tasks.values(), ...state.executors.values()]) {
-        await containers.destroy(one.containerId).catch(() => {})
-      }
-    }
-    if (how === 'told' && link !== undefined && state.agentId !== undefined) {
-      await Promise.race([link.reporter.drained(), sleep(clock, END_UPDATES_MS)])
-      await Promise.race([link.unregister(), sleep(clock, END_UPDATES_MS)])
-    }
+    await endEverything({ acting, clock, containers, link: how === 'told' ? link : undefined })
     await stop()
   }
 }
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
-}
-
-/** Fetches as the user the command will run as, so that nothing is read for it which it could not read itself. */
-async function fetchFiles(options: AgentOptions, order: ContainerOrder, signal: AbortSignal): Promise<void> {
-  const fetched = await fetchUris(order.command.uris ?? [], {
-    sandbox: order.sandbox,
-    stagingDirectory: fetchDirectory(options.workDir),
-    ...(switchesUser(options) && order.user ? { user: order.user } : {}),
-    signal,
-  })
-  if (fetched.kind === 'failed')
-    throw new LaunchFailed('launch', `Failed to launch container: ${fetched.message}`)
-}
-
-/** Mesos switches users unless told otherwise; only root can. */
-function switchesUser(options: AgentOptions): boolean {
-  return options.switchUser ?? process.getuid?.() === 0
 }

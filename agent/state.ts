@@ -217,6 +217,18 @@ export function liveTasksOf(state: AgentState, executor: ExecutorRecord): TaskRe
   )
 }
 
+/** Whether a run of this executor, or of this command task, is on record. */
+export function holdsExecutor(
+  { agentId, executors, tasks }: AgentState,
+  of: { readonly agentId: string; readonly frameworkId: string; readonly executorId: string },
+): boolean {
+  if (of.agentId !== agentId) return false
+  if (executors.has(keyOf(of.frameworkId, of.executorId))) return true
+  return [...tasks.values()].some(
+    ({ frameworkId, executorId }) => frameworkId === of.frameworkId && executorId === of.executorId,
+  )
+}
+
 /** The members of a task's group that are on record, itself included. */
 export function groupOf(state: AgentState, task: TaskRecord): TaskRecord[] {
   const group = task.launch.group

@@ -4,8 +4,8 @@ import { Files, type IsDirectory, type NoFile } from '../files.ts'
 import { agentsDirectory } from '../paths.ts'
 import { type SandboxOf, sandboxPath } from '../sandboxes.ts'
 import type { AgentState, ExecutorRecord, TaskRecord } from '../state.ts'
+import type { ApiFiles } from './context.ts'
 import { type HttpAnswer, text } from './http.ts'
-import type { ApiFiles } from './routes.ts'
 
 /** @param workDir canonical, because no link is followed */
 export function agentFiles(workDir: string, state: AgentState): ApiFiles {

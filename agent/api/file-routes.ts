@@ -1,7 +1,7 @@
 // `/files/…`: what tasks wrote, as command lines and web pages read it.
 import type { FileInfo } from '../../protocol/messages.ts'
+import type { ApiFiles } from './context.ts'
 import { type Handler, json, text } from './http.ts'
-import type { ApiFiles } from './routes.ts'
 
 export function fileRoutes(files: ApiFiles): Readonly<Record<string, Handler>> {
   const withPath =

@@ -1,11 +1,11 @@
 // The older endpoints that command lines, monitors and web pages still read: JSON in the words of Mesos 0.
 import type { Attribute, ExecutorInfo, Resource } from '../../protocol/messages.ts'
 import { MESETA_VERSION, MESOS_VERSION } from '../../protocol/version.ts'
-import { CAPABILITIES } from '../link.ts'
+import { CAPABILITIES } from '../registering.ts'
 import type { ExecutorRecord, TaskRecord } from '../state.ts'
+import type { ApiContext } from './context.ts'
 import { type Handler, json } from './http.ts'
 import { metricsOf } from './metrics.ts'
-import type { ApiContext } from './routes.ts'
 import { commandExecutor, containersView, drainView } from './views.ts'
 
 export function legacyRoutes(context: ApiContext): Readonly<Record<string, Handler>> {

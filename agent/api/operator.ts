@@ -3,9 +3,9 @@ import { decodeMessage, encodeMessage } from '../../protocol/codec.ts'
 import { isRecordio, negotiate, parseContentType } from '../../protocol/media-types.ts'
 import type { AgentCall, AgentResponse } from '../../protocol/messages.ts'
 import { MESOS_VERSION } from '../../protocol/version.ts'
+import type { ApiContext } from './context.ts'
 import { type Handler, type HttpAnswer, text } from './http.ts'
 import { metricsOf } from './metrics.ts'
-import type { ApiContext } from './routes.ts'
 import { containersView, drainView, executorsView, frameworksView, tasksView } from './views.ts'
 
 export function operatorApi(context: ApiContext): Handler {

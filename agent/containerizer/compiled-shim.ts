@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { endianness } from 'node:os'
 import { systemClock } from '../../protocol/clock.ts'
 import { type Identity, parseIdentity } from './process-table.ts'
-import { type Shim, type ShimOrder, START_TIMEOUT_MS } from './shim.ts'
+import { type Shim, type ShimOrder, START_TIMEOUT_MS } from './shim-order.ts'
 
 interface Waiting {
   readonly resolve: (main: Identity) => void

@@ -13,7 +13,7 @@ import { emptyContainer, sendGroupSignal, sendSignal } from './emptying.ts'
 import { type Identity, isAlive, type machineUnits, mayBeAlive, readStat } from './process-table.ts'
 import { MARKER, processesOf, type TreeRoots } from './process-tree.ts'
 import { createRecord, readExit, readMain, readShim, recordFile, type ShimRecord } from './record.ts'
-import type { Shim } from './shim.ts'
+import type { Shim } from './shim-order.ts'
 import { accountFor, openLogs } from './starting.ts'
 import { watchExit, watchShim } from './watch.ts'
 

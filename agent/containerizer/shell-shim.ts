@@ -8,7 +8,7 @@ import { systemClock } from '../../protocol/clock.ts'
 import { type Identity, parseIdentity } from './process-table.ts'
 import { MARKER } from './process-tree.ts'
 import { recordFile } from './record.ts'
-import { type Shim, type ShimOrder, START_TIMEOUT_MS, SYSTEM_PATH } from './shim.ts'
+import { type Shim, type ShimOrder, START_TIMEOUT_MS, SYSTEM_PATH } from './shim-order.ts'
 import type { Account } from './user.ts'
 
 /** Where execvp looks when the task's environment has no PATH. */

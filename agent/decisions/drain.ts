@@ -4,8 +4,8 @@
 // restart, refuse what comes late, and say why its tasks end.
 import type { AgentDrain } from '../../protocol/agent-messages.ts'
 import { durationInfo } from '../../protocol/durations.ts'
-import type { KillPolicy, TaskStatus } from '../../protocol/messages.ts'
-import { graceMs, hasCapability, type TaskRecord } from '../state.ts'
+import type { KillPolicy } from '../../protocol/messages.ts'
+import { graceMs, type TaskRecord } from '../state.ts'
 import type { Turn } from '../turn.ts'
 import { stopTask } from './stopping.ts'
 
@@ -24,22 +24,6 @@ export function drainAgain(turn: Turn): void {
   for (const task of [...turn.state.tasks.values()]) {
     if (task.stage !== 'ended' && task.stop === undefined)
       stopTask(turn, task, { why: 'kill', kills: 0, policy: policyUnder(drain, task) })
-  }
-}
-
-/** As Mesos: an end by kill is said to be one of the drain; partition-aware frameworks read what becomes of the agent. */
-export function underDrain(turn: Turn, task: TaskRecord, status: TaskStatus): TaskStatus {
-  const { drain, frameworks } = turn.state
-  const isKill = status.state === 'TASK_KILLING' || status.state === 'TASK_KILLED'
-  if (drain === undefined || !isKill) return status
-  const isGone =
-    drain.markGone &&
-    status.state === 'TASK_KILLED' &&
-    hasCapability(frameworks.get(task.frameworkId), 'PARTITION_AWARE')
-  return {
-    ...status,
-    reason: 'REASON_AGENT_DRAINING',
-    ...(isGone ? { state: 'TASK_GONE_BY_OPERATOR' } : {}),
   }
 }
 

@@ -1,7 +1,7 @@
 // The life of executors: registration and reregistration in time, shutdown with grace, the end and what it means.
 import { type ExecutorRecord, liveTasksOf, type TaskRecord } from '../state.ts'
 import type { ContainerEnd, Turn } from '../turn.ts'
-import { waitStatus } from './containers.ts'
+import { waitStatus } from './ends.ts'
 import { stopTask } from './stopping.ts'
 import { agentSays, lingerFramework, makeUpdate } from './updates.ts'
 

@@ -4,7 +4,7 @@ import { toggled } from '../../protocol/digest.ts'
 import type { TaskState, TaskStatus } from '../../protocol/messages.ts'
 import { type AgentState, isTerminal, type TaskRecord } from '../state.ts'
 import type { Input, Turn } from '../turn.ts'
-import { underDrain } from './drain.ts'
+import { underDrain } from './drain-status.ts'
 
 /** Entries kept of tasks, executors and frameworks that are over. */
 const MAX_COMPLETED = 200
