@@ -1,8 +1,7 @@
 // Two minutes of chaos on real processes: many faults at once, as one cluster meets them.
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ROOT } from '../vitest.ts'
+import { runProgram } from '../live/program.ts'
+import { until } from '../live/until.ts'
 import { planOf } from './plan.ts'
 
 describe('chaos', () => {
@@ -18,28 +17,27 @@ describe('chaos', () => {
   })
 
   test('a wrong option ends with 2 before anything is started', async () => {
-    const { status, output } = await run(['--minutes', 'soon'])
-    expect(output).toMatch(/a number above 0 is expected/)
-    expect(status).toBe(2)
+    const chaos = runProgram('test/chaos/run.ts', ['--minutes', 'soon'])
+    expect(await chaos.ended).toBe(2)
+    expect(chaos.output()).toMatch(/a number above 0 is expected/)
+    expect(await chaos.leftBehind()).toEqual([])
   })
 
-  test('F8, F27, F36, F61, F62, F66, F67: after two minutes of faults all views become one: nothing lost, nothing twice, nothing orphaned', {
+  test('Ctrl-C ends it and takes everything back', { timeout: 180_000 }, async () => {
+    const chaos = runProgram('test/chaos/run.ts', ['--seed', '9'])
+    await until('a fault', () => /for \d+\.\d s$/m.test(chaos.output()), 90_000)
+    chaos.child.kill('SIGINT')
+    expect(await chaos.ended).toBe(130)
+    expect(await chaos.leftBehind()).toEqual([])
+  })
+
+  test('after two minutes of faults all views become one: nothing lost, nothing twice, nothing orphaned', {
     timeout: 480_000,
   }, async () => {
-    const { status, output } = await run(['--minutes', '2', '--seed', '4', '--profile', 'fast'])
-    expect(output).toMatch(/\d+ passed, 0 failed\n$/)
-    expect(status, output).toBe(0)
+    const chaos = runProgram('test/chaos/run.ts', ['--minutes', '2', '--seed', '4', '--profile', 'fast'])
+    const status = await chaos.ended
+    expect(chaos.output()).toMatch(/\d+ passed, 0 failed\n$/)
+    expect(status, chaos.output()).toBe(0)
+    expect(await chaos.leftBehind()).toEqual([])
   })
 })
-
-function run(args: readonly string[]): Promise<{ readonly status: number | null; readonly output: string }> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'test/chaos/run.ts', ...args], {
-    cwd: ROOT,
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString('utf8')
-    })
-  return new Promise((resolve) => child.once('exit', (status) => resolve({ status, output })))
-}
