@@ -54,7 +54,11 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
     async removeAgentQueue(agentId) {
       const url = await urlOf({ agentId })
       urls.delete(nameOf({ agentId }))
-      if (url !== undefined) await sqs.call('DeleteQueue', { QueueUrl: url })
+      if (url === undefined) return
+      // Somebody else may have removed it since we asked for its URL.
+      await sqs.call('DeleteQueue', { QueueUrl: url }).catch((error: unknown) => {
+        if (!isMissing(error)) throw error
+      })
     },
     send: (queue, body, sending) => queues.sendTo(queue, body, sending),
     sendToAgent: (agentId, body) => queues.sendTo({ agentId }, nudgeBody(body)),

@@ -113,6 +113,19 @@ describe.each([
     await source.remove({ agentId }, batch)
   })
 
+  test('F18 an agent’s queue is removed with what is in it, twice does no harm, and it can be made again', async () => {
+    const agentId = 'test-Sremoved'
+    await source.ensureAgentQueue(agentId)
+    await source.sendToAgent(agentId, '{"kind":"sync"}')
+    for (let time = 0; time < 2; time++) await source.removeAgentQueue(agentId)
+    await source.sendToAgent(agentId, '{"kind":"call"}')
+    await source.ensureAgentQueue(agentId)
+    expect(await source.receive({ agentId }, { waitMs: 0 })).toEqual([])
+    await source.sendToAgent(agentId, '{"kind":"register"}')
+    const received = await source.receive({ agentId }, { waitMs: 1_000 })
+    expect(received.map(({ body }) => body)).toEqual(['{"kind":"register"}'])
+  })
+
   test('a long poll wakes at the next message', async () => {
     const batch = source.receive('ticks', { waitMs: 5_000 })
     await new Promise((resolve) => setTimeout(resolve, 30))
