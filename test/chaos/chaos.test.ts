@@ -31,7 +31,7 @@ describe('chaos', () => {
     expect(await chaos.leftBehind()).toEqual([])
   })
 
-  test('after two minutes of faults all views become one: nothing lost, nothing twice, nothing orphaned', {
+  test('F8, F36, F61, F62, F66: after two minutes of faults all views become one: nothing lost, nothing twice, nothing orphaned', {
     timeout: 480_000,
   }, async () => {
     const chaos = runProgram('test/chaos/run.ts', ['--minutes', '2', '--seed', '4', '--profile', 'fast'])
