@@ -45,12 +45,10 @@ export const SIMULATED: Readonly<Record<string, readonly string[]>> = {
   F65: ['S1'],
   F66: ['S15', 'F61'],
   F67: ['S15', 'S17'],
-  F68: ['L5'],
   F69: ['S4', 'S5', 'F61'],
   F70: ['S4', 'S8'],
   F71: ['S15'],
   F74: ['F74', 'L2'],
   F75: ['S13'],
-  F76: ['S13'],
   F81: ['F81'],
 }
