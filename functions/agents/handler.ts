@@ -22,7 +22,7 @@ export function agentRoutes(env: Environment): readonly Route[] {
 export async function answerCall(env: Environment, request: HttpRequest): Promise<HttpAnswer> {
   const read = readCall(request.body)
   if ('error' in read) return text(400, read.error)
-  const call = read.call.type === 'REGISTER' ? identified(env, read.call, request) : read.call
+  const call = identified(env, read.call, request)
   if ('refused' in call) return text(403, call.refused)
   const body = exactJson(await dispatch(env, call))
   return { status: 200, headers: { 'content-type': 'application/json' }, body }

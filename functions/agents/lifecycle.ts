@@ -10,6 +10,7 @@ import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { tell } from '../tell.ts'
 import { transact } from '../transact.ts'
+import { foreign, type Signed } from './identity.ts'
 import { entryRef, loadFrameworks } from './load.ts'
 import { finishLosses } from './open-work.ts'
 
@@ -91,9 +92,11 @@ export async function endGone(env: Environment, agentId: string, why: string): P
 }
 
 /** UNREGISTER: the agent has ended its tasks and leaves; they are TASK_LOST for everybody (A.5). */
-export async function unregister(env: Environment, call: UnregisterCall): Promise<UnregisterAnswer> {
+export async function unregister(env: Environment, call: Signed<UnregisterCall>): Promise<UnregisterAnswer> {
   await finishLosses(env, [call.agentId])
-  await lose(env, call.agentId, 'removed', ({ incarnation }) => incarnation === call.incarnation)
+  const isItself = (ledger: Ledger) =>
+    ledger.incarnation === call.incarnation && foreign(ledger, call) === undefined
+  await lose(env, call.agentId, 'removed', isItself)
   await finishLosses(env, [call.agentId])
   return { kind: 'unregistered' }
 }

@@ -3,10 +3,13 @@ import type { CallHeard } from '../../master/detection/beats.ts'
 import type { Ledger } from '../../master/model.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
+import { foreign } from './identity.ts'
 
 interface Caller {
   readonly agentId: string
   readonly incarnation: number
+  /** The instance that signed the call, where signatures count. */
+  readonly signer?: string | undefined
 }
 
 export type Refusal =
@@ -19,6 +22,8 @@ const RETRY_MS = 500
 /** Why a SYNC or UPDATES call cannot be taken now; undefined: it can. */
 export function refusal(ledger: Ledger | undefined, caller: Caller): Refusal | undefined {
   if (ledger === undefined) return { kind: 'register-again' }
+  const stranger = foreign(ledger, caller)
+  if (stranger !== undefined) return { kind: 'shutdown', why: stranger }
   if (ledger.life === 'gone') {
     return { kind: 'shutdown', why: `Agent ${ledger.agentId} was marked gone and cannot come back` }
   }

@@ -14,6 +14,7 @@ import {
 } from '../../master/detection/beats.ts'
 import { laggards } from '../../master/detection/lag.ts'
 import type { Beats, Ledger } from '../../master/model.ts'
+import { foreign, instanceOf } from '../agents/identity.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import type { QueueMessage } from '../ports/queues.ts'
@@ -64,17 +65,18 @@ async function writeGroup(
     env.log.warn('beats of a group that is no shard', { group, messages: messages.length })
     return
   }
-  const heard = messages.flatMap((message) => read(env, message, options))
-  if (heard.length === 0) return
+  const all = messages.flatMap((message) => read(env, message, options))
+  if (all.length === 0) return
   const now = await clusterTime(env)
   const written = await transact(env, {
     name: 'beats',
-    load: () => load(env, shard, heard),
+    load: () => load(env, shard, all),
     decide: ({ beats, ledgers }): Decision<Written> => {
+      const heard = believed(env, all, ledgers)
       const facts = { known: ledgers, now, hearingGapMs: env.settings.profile.hearingGapMs }
       const folded = fold(beats, heard, facts)
       const after = without(folded, strangers(folded, beats, ledgers))
-      const answer = { before: beats, ledgers }
+      const answer = { before: beats, ledgers, heard }
       if (after === beats) return nothing(answer)
       return {
         changes: [{ do: 'put', kind: 'beats', item: after, when: { name: 'unchanged' } }],
@@ -83,12 +85,35 @@ async function writeGroup(
       }
     },
   })
-  await tell(env, laggards(written.before, heard, written.ledgers))
+  await tell(env, laggards(written.before, written.heard, written.ledgers))
 }
 
 interface Written {
   readonly before: Beats
   readonly ledgers: ReadonlyMap<string, Ledger>
+  readonly heard: readonly Heard[]
+}
+
+interface Said extends Heard {
+  /** The instance that sent it, as SQS says; undefined for our own functions, and on emulators. */
+  readonly signer: string | undefined
+}
+
+/**
+ * Without what somebody says for another (A6, A9): beats come from the agent's own instance, canaries and calls passed
+ * on from no instance at all. Emulators name nobody useful: there everybody is believed (R16).
+ */
+function believed(
+  env: Environment,
+  all: readonly Said[],
+  ledgers: ReadonlyMap<string, Ledger>,
+): readonly Said[] {
+  if (env.settings.agentIdentity === 'claimed') return all
+  return all.filter(({ content, signer }) => {
+    if (content.kind !== 'beat') return signer === undefined
+    const ledger = ledgers.get(content.agentId)
+    return signer !== undefined && (ledger === undefined || foreign(ledger, { signer }) === undefined)
+  })
 }
 
 async function load(env: Environment, shard: number, heard: readonly Heard[]) {
@@ -127,7 +152,7 @@ function strangers(
   return new Set(ids)
 }
 
-function read(env: Environment, message: QueueMessage, options: HeartbeatOptions): Heard[] {
+function read(env: Environment, message: QueueMessage, options: HeartbeatOptions): Said[] {
   const content = readBeat(message.body)
   if (content === undefined || options.isTrusted?.(message, content) === false) {
     env.log.warn('no beat', {
@@ -137,5 +162,5 @@ function read(env: Environment, message: QueueMessage, options: HeartbeatOptions
     })
     return []
   }
-  return [{ stamp: message.sentAt, content }]
+  return [{ stamp: message.sentAt, content, signer: instanceOf(message.senderId) }]
 }

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { answerCall } from '../../../functions/agents/handler.ts'
 import { identified, instanceOf } from '../../../functions/agents/identity.ts'
-import type { RegisterCall } from '../../../protocol/agent-messages.ts'
+import { heartbeats } from '../../../functions/heartbeats/handler.ts'
+import type { AgentCall, RegisterCall } from '../../../protocol/agent-messages.ts'
+import { EMPTY_DIGEST } from '../../../protocol/digest.ts'
 import { type World, world } from './world.ts'
 
 const A = 'i-0123456789abcdef0'
@@ -27,7 +29,7 @@ function registration(instanceId?: string): RegisterCall {
   }
 }
 
-async function ask(w: World, call: RegisterCall, caller?: string) {
+async function ask(w: World, call: AgentCall, caller?: string) {
   const answer = await answerCall(w.env, {
     method: 'POST',
     path: '/api/v1/agent',
@@ -72,6 +74,52 @@ describe('the signer of a call', () => {
       expect(await ask(w, registration(A), caller)).toMatchObject({ status: 403 })
     }
     expect(await instances(w, A)).toEqual([])
+  })
+
+  test('A6 R16 other calls of another machine change nothing, though they know id and incarnation', async () => {
+    const w = await world({ settings: { agentIdentity: 'signed' } })
+    const registered = JSON.parse((await ask(w, registration(), `AROAEXAMPLE:${A}`)).text)
+    const { agentId, incarnation } = registered
+    const who = { agentId, incarnation }
+    const calls: readonly AgentCall[] = [
+      { type: 'SYNC', ...who, applied: 0 },
+      { type: 'UPDATES', ...who, applied: 0, updates: [], exits: [], messages: [] },
+      { type: 'UNREGISTER', ...who },
+    ]
+    for (const call of calls) {
+      const { status, text } = await ask(w, call, `AROAEXAMPLE:${B}`)
+      expect(status).toBe(200)
+      if (call.type !== 'UNREGISTER') expect(JSON.parse(text)).toMatchObject({ kind: 'shutdown' })
+      expect(await ask(w, call)).toMatchObject({ status: 403 })
+    }
+    expect((await w.store.get('ledger', { agentId }))?.life).toBe('active')
+    expect(JSON.parse((await ask(w, calls[0] ?? registration(), `AROAEXAMPLE:${A}`)).text).kind).toBe(
+      'wanted',
+    )
+  })
+
+  test('A6 A9 beats count from the agent’s own machine only, canaries and calls passed on from none', async () => {
+    const w = await world({ settings: { agentIdentity: 'signed' } })
+    const { agentId, incarnation } = JSON.parse((await ask(w, registration(), `AROAEXAMPLE:${A}`)).text)
+    let last = 0
+    // As an event source mapping hands it over: SenderId is the role and its session.
+    const hear = async (content: object, senderId: string) => {
+      const body = JSON.stringify(content)
+      const sentAt = w.clock.now() + ++last
+      await heartbeats(w.env, [{ id: String(last), body, sentAt, group: '0', senderId, receiveCount: 1 }])
+      return await w.store.get('beats', { shard: 0 })
+    }
+    const beat = { kind: 'beat', agentId, incarnation, number: 1, applied: 0, digest: EMPTY_DIGEST }
+    expect((await hear(beat, `AROAEXAMPLE:${B}`))?.agents[agentId]).toBeUndefined()
+    expect((await hear(beat, 'AROAFUNCTION:meseta-agents'))?.agents[agentId]).toBeUndefined()
+    expect((await hear(beat, `AROAEXAMPLE:${A}`))?.agents[agentId]?.number).toBe(1)
+    const canary = { kind: 'canary', shard: 0, number: 7 }
+    expect((await hear(canary, `AROAEXAMPLE:${A}`))?.canary.number).not.toBe(7)
+    expect((await hear(canary, 'AROAFUNCTION:meseta-detector'))?.canary.number).toBe(7)
+    const before = (await w.store.get('beats', { shard: 0 }))?.agents[agentId]?.stamp ?? 0
+    const call = { kind: 'call', agentId, incarnation }
+    expect((await hear(call, `AROAEXAMPLE:${B}`))?.agents[agentId]?.stamp).toBe(before)
+    expect((await hear(call, 'AROAFUNCTION:meseta-agents'))?.agents[agentId]?.stamp).toBeGreaterThan(before)
   })
 
   test('on emulators the call is believed, if it names an instance as EC2 does', async () => {
