@@ -13,7 +13,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'mesos-framework': mesosFramework,
   'agent-restart': agentRestart,
   'control-plane-restart': controlPlaneRestart,
-  drain,
+  'drain-restarts': drain,
   'framework-failover': frameworkFailover,
 }
 

@@ -5,7 +5,7 @@ export const LIVE: Readonly<Record<string, readonly string[]>> = {
   F27: ['agent-restart', 'chaos'],
   F30: ['agent-restart'],
   F36: ['chaos'],
-  F38: ['drain'],
+  F38: ['drain-restarts'],
   F47: ['framework-failover'],
   F48: ['framework-failover'],
   F49: ['framework-failover'],
@@ -16,5 +16,5 @@ export const LIVE: Readonly<Record<string, readonly string[]>> = {
   F62: ['control-plane-restart', 'chaos'],
   F66: ['control-plane-restart', 'chaos'],
   F67: ['chaos'],
-  F81: ['drain'],
+  F81: ['drain-restarts'],
 }
