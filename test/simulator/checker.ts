@@ -280,6 +280,8 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
     if (custody === undefined || custody.isAcknowledged) return
     const framework = this.frameworks.get(key.slice(0, key.indexOf('/')))
     if (framework === undefined || framework.state === 'removed') return
+    // For ever gone: the last word about the task stands for all that was to be said.
+    if (this.ledgers.get(this.tasks.get(key)?.agentId ?? '')?.life === 'gone') return
     this.violated('S5', `${key}: update ${custody.number} leaves custody without an acknowledgement`, key)
   }
 

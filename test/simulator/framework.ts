@@ -273,6 +273,7 @@ export class SimFramework {
     }
     this.lastConnectedAt = this.#now()
     observer.heard(this, session, event)
+    this.options.network.histories?.heard(session.frameworkId, event)
     switch (event.type) {
       case 'OFFERS':
         for (const offer of event.offers?.offers ?? []) this.#onOffer(session, offer)

@@ -319,6 +319,7 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
         },
       })
     }),
+    ground: { hours: 0.45, faults: { killAgent: 2, loseMachine: 2 } },
   },
   {
     name: 'offers-for-ever',
