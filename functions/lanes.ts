@@ -6,7 +6,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Environment } from './environment.ts'
 
-const lanesOf = new WeakMap<Environment['store'], Map<string, Promise<unknown>>>()
+/** Whoever would be behind so many others is asked to come back: it would wait for seconds, and hold its memory. */
+export const MAX_WAITING = 500
+
+/** Thrown instead of waiting; 503 for a caller, a repeat from a queue. */
+export class LaneFull extends Error {
+  constructor(lane: string) {
+    super(`${lane}: ${MAX_WAITING} others wait for the same item; try again`)
+  }
+}
+
+interface Lane {
+  last: Promise<unknown>
+  waiting: number
+}
+
+const lanesOf = new WeakMap<Environment['store'], Map<string, Lane>>()
 /** Work inside a lane may come back to the same one (finishing what others left open): it must not wait for itself. */
 const inside = new AsyncLocalStorage<string>()
 
@@ -18,23 +33,26 @@ export function ledgerLane(agentId: string): string {
 /** Runs the work when all earlier work of the lane is done. One lane at a time: nobody waits for two. */
 export async function inLane<T>(
   env: Pick<Environment, 'store'>,
-  lane: string | undefined,
+  name: string | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
   const held = inside.getStore()
-  if (lane === undefined || held !== undefined) return await work()
-  const lanes = lanesOf.get(env.store) ?? new Map<string, Promise<unknown>>()
+  if (name === undefined || held !== undefined) return await work()
+  const lanes = lanesOf.get(env.store) ?? new Map<string, Lane>()
   lanesOf.set(env.store, lanes)
-  const before = lanes.get(lane) ?? Promise.resolve()
-  const mine = before.then(() => inside.run(lane, work))
-  const settled = mine.then(
+  const lane = lanes.get(name) ?? { last: Promise.resolve(), waiting: 0 }
+  if (lane.waiting >= MAX_WAITING) throw new LaneFull(name)
+  lanes.set(name, lane)
+  lane.waiting++
+  const mine = lane.last.then(() => inside.run(name, work))
+  lane.last = mine.then(
     () => {},
     () => {},
   )
-  lanes.set(lane, settled)
   try {
     return await mine
   } finally {
-    if (lanes.get(lane) === settled) lanes.delete(lane)
+    lane.waiting--
+    if (lane.waiting === 0) lanes.delete(name)
   }
 }

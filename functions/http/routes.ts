@@ -2,6 +2,7 @@
 import { TrieRouter } from 'hono/router/trie-router'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
+import { LaneFull } from '../lanes.ts'
 import { areDoorsClosed, closedAnswer } from '../restore/doors.ts'
 import { TooContended } from '../transact.ts'
 import type { Authenticate } from './authentication.ts'
@@ -83,7 +84,7 @@ function notAllowed(route: Route, method: string): HttpAnswer {
 function failed(env: Front, request: HttpRequest, error: unknown): HttpAnswer {
   const id = env.ids.random()
   const place = { id, method: request.method, path: request.path }
-  if (error instanceof TooContended || error instanceof StoreUnavailable) {
+  if (error instanceof TooContended || error instanceof LaneFull || error instanceof StoreUnavailable) {
     env.log.warn('asked to come back', { ...place, error: error.message })
     return text(503, `The control plane cannot do this now; try again (${id})`, { 'retry-after': '1' })
   }

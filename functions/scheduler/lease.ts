@@ -15,6 +15,13 @@ export function leaseMs(settings: Settings): number {
   return Math.max(10_000, 4 * settings.profile.tickMs)
 }
 
+/**
+ * A reader that could not renew for so long ends its stream. If the table is away for everybody, nobody's session is over
+ * by then and its client has nothing to gain elsewhere; a reader that alone is cut off must not beat for a session that
+ * others have declared over. No stream of a function lasts much longer anyway.
+ */
+export const UNRENEWED_MS = 10 * 60_000
+
 /** Once per tick is enough; a quarter of the lease costs less where ticks are dense. */
 export function renewalMs(settings: Settings): number {
   return Math.max(settings.profile.tickMs, leaseMs(settings) / 4)
@@ -65,6 +72,8 @@ export async function takeLease(
 export interface LeaseKeeper {
   readonly holder: string
   isHeld(): boolean
+  /** It could not be renewed for `UNRENEWED_MS`: whether it is still held, nobody knows. */
+  isInDoubt(): boolean
   /** Renews at once, because the place in LOSSES moved on; false when the lease is another's. */
   renew(): Promise<boolean>
   stop(): void
@@ -81,12 +90,14 @@ export function keepLease(
 ): LeaseKeeper {
   let lease: Lease | undefined = taken
   let isStopped = false
+  let renewedAt = env.clock.now()
   let renewing: Promise<boolean> = Promise.resolve(true)
   let cancel = env.clock.after(renewalMs(env.settings), inTime)
 
   return {
     holder: taken.holder,
     isHeld: () => lease !== undefined,
+    isInDoubt: () => env.clock.now() - renewedAt > UNRENEWED_MS,
     renew: once,
     stop() {
       isStopped = true
@@ -116,7 +127,9 @@ export function keepLease(
 
   async function renewal(): Promise<boolean> {
     if (lease === undefined || isStopped) return lease !== undefined
+    const begun = env.clock.now()
     lease = await renewed(env, lease, options.lossesTold())
+    renewedAt = begun
     if (lease === undefined) options.onLost()
     return lease !== undefined
   }

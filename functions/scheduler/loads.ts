@@ -1,7 +1,7 @@
 // What each call reads. A "round" is one call of the table, whatever it reads; a call's time is its rounds.
 //
 // Ids that are none (of any length, with slashes) never become keys: what they name does not exist.
-import type { AcknowledgeLoaded } from '../../master/calls/acknowledge.ts'
+import { type AcknowledgeLoaded, isEnd } from '../../master/calls/acknowledge.ts'
 import type { DeclineLoaded } from '../../master/calls/decline.ts'
 import type { KillLoaded } from '../../master/calls/kill.ts'
 import type { ReconcileLoaded } from '../../master/calls/reconcile.ts'
@@ -105,14 +105,19 @@ export async function loadDecline(
   return { framework, ledgers: others.ledger.filter((ledger) => ledger !== undefined) }
 }
 
-/** One round: the framework and the task. */
+/** One round: the framework and the task; a second one when the task may end: the word that could be said behind it. */
 export async function loadAcknowledge(
   env: Environment,
   frameworkId: string,
   { task_id }: SchedulerCallAcknowledge,
 ): Promise<AcknowledgeLoaded | undefined> {
   const loaded = await loadWithTasks(env, frameworkId, [task_id.value])
-  return loaded === undefined ? undefined : { framework: loaded.framework, task: loaded.tasks[0] }
+  if (loaded === undefined) return undefined
+  const { framework } = loaded
+  const [task] = loaded.tasks
+  if (!isEnd(task)) return { framework, task }
+  const { shard, taskId } = task
+  return { framework, task, word: await env.store.get('mail', { frameworkId, shard, key: `WORD#${taskId}` }) }
 }
 
 /** Two rounds: framework and task; ledger and wanted state, or with no agent named where large ACCEPTs are under way. A third to read these. */

@@ -111,6 +111,11 @@ async function lookUntilOver(reading: Reading): Promise<SessionEnd> {
       bell.takeDown()
       return outcome.end
     }
+    if (reading.keeper.isInDoubt()) {
+      bell.takeDown()
+      env.log.warn('stream ended without its lease', { frameworkId: session.frameworkId })
+      return 'closed'
+    }
     // At most half of the time is spent looking, however long the mailbox is and however often the bell rings.
     const restMs = Math.min(spentMs, MOST_REST_MS)
     await bell.wait(Math.max(outcome.pauseMs, restMs))

@@ -3,11 +3,11 @@
 // Walk: before it functions/scheduler/reader.ts. The end of the walk.
 import type { SchedulerCallAcknowledge } from '../../protocol/messages.ts'
 import type { Context } from '../context.ts'
-import { type Decision, nothing } from '../decision.ts'
+import { type Change, type Decision, nothing } from '../decision.ts'
 import { gateCheck } from '../frameworks/gates.ts'
 import { FINISHED_TASK_KEPT_MS } from '../limits.ts'
 import { removeUpdateMail, updateMail } from '../mail.ts'
-import type { Framework, Task } from '../model.ts'
+import type { Framework, Mail, Task } from '../model.ts'
 import { isTerminal } from '../task-state.ts'
 import { ACCEPTED, type CallAnswer } from './answer.ts'
 
@@ -15,6 +15,14 @@ export interface AcknowledgeLoaded {
   readonly framework: Framework
   /** The framework's own task of this id: nobody else's can be meant (A1). */
   readonly task: Task | undefined
+  /** What stands in the mailbox about a task that this may end, without uuid; see `isEnd`. */
+  readonly word?: Mail | undefined
+}
+
+/** True if acknowledging the head of custody is the end of the task: nothing is to be said of it after that. */
+export function isEnd(task: Task | undefined): task is Task {
+  const [head, next] = task?.custody ?? []
+  return head !== undefined && next === undefined && isTerminal(head.status.state)
 }
 
 /**
@@ -22,7 +30,7 @@ export interface AcknowledgeLoaded {
  * changes nothing (F42). Needs no agent: the control plane has had custody since it took the update (F44).
  */
 export function acknowledge(
-  { framework, task }: AcknowledgeLoaded,
+  { framework, task, word }: AcknowledgeLoaded,
   { agent_id, uuid }: SchedulerCallAcknowledge,
   context: Context,
 ): Decision<CallAnswer> {
@@ -30,7 +38,7 @@ export function acknowledge(
   if (task === undefined || head === undefined || head.uuid !== uuid || task.agentId !== agent_id.value) {
     return nothing(ACCEPTED)
   }
-  const isOver = next === undefined && isTerminal(head.status.state)
+  const isOver = isEnd(task)
   // Of a task out of reach nothing more is said: what waits is said again after its return (resend-after-unreachable).
   const isSaid = next !== undefined && task.standing === 'live'
   // Resends of the next one are counted from the moment it became the head.
@@ -47,8 +55,14 @@ export function acknowledge(
       gateCheck(framework, task.agentId),
       { do: 'put', kind: 'task', item, when: { name: 'unchanged' } },
       isSaid ? updateMail(framework, task.taskId, next, context) : removeUpdateMail(framework, task.taskId),
+      ...(isOver && word !== undefined ? [removeWord(word)] : []),
     ],
     tell: isSaid ? [{ tell: 'framework', frameworkId: framework.frameworkId }] : [],
     answer: ACCEPTED,
   }
+}
+
+/** A reader that dies before it has removed an older word leaves it for the next one, which knows nothing of the end. */
+function removeWord({ frameworkId, shard, key, tag }: Mail): Change {
+  return { do: 'remove', kind: 'mail', item: { frameworkId, shard, key }, when: { name: 'tag', tag } }
 }

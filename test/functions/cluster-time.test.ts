@@ -48,3 +48,47 @@ test('H16: the tick is read once per tick length, and the last one serves while 
     await world.close()
   }
 })
+
+test('H16 F67: after an outage the first to ask wait for the first tick, and not for ever where none comes', async () => {
+  const world = await startWorld()
+  try {
+    const { clock, env } = world
+    const before = clock.now()
+    const tick = (number: number, at: number) => ({
+      version: number - 1,
+      number,
+      at,
+      unbrokenSince: at,
+      removalTokens: 0,
+    })
+    const put = async (item: ReturnType<typeof tick>) => {
+      const change = { do: 'put', kind: 'tick', item, when: { name: 'unchanged' } } as const
+      expect(await env.store.commit([change], `tick ${item.number}`)).toEqual({ kind: 'committed' })
+    }
+    await put(tick(1, before))
+    expect(await clusterTime(env)).toBeLessThan(before + 2 * TICK_MS)
+    world.setAway(true)
+    await clock.advance(5 * 60_000, { stepMs: 10_000 })
+    // Of before, and rightly: no deadline passes while nobody can be heard.
+    expect(await clusterTime(env)).toBe(before + 2 * TICK_MS)
+    world.setAway(false)
+    await clock.advance(1_000)
+    const asked = Promise.all([clusterTime(env), clusterTime(env)])
+    await clock.advance(200)
+    const after = clock.now()
+    await put(tick(2, after))
+    await clock.advance(400)
+    for (const now of await asked) expect(now).toBeGreaterThanOrEqual(after)
+    // The next outage ends, and no tick comes.
+    world.setAway(true)
+    await clock.advance(60_000, { stepMs: 10_000 })
+    await clusterTime(env)
+    world.setAway(false)
+    await clock.advance(1_000)
+    const alone = clusterTime(env)
+    await clock.advance(3_000)
+    expect(await alone).toBe(after + 2 * TICK_MS)
+  } finally {
+    await world.close()
+  }
+})

@@ -11,7 +11,7 @@ import {
 import { shutdown } from '../../../master/calls/shutdown.ts'
 import { acceptInverseOffers, declineInverseOffers, request } from '../../../master/calls/taken.ts'
 import { FINISHED_TASK_KEPT_MS } from '../../../master/limits.ts'
-import type { CustodyUpdate, Executor, Task } from '../../../master/model.ts'
+import type { CustodyUpdate, Executor, Mail, Task } from '../../../master/model.ts'
 import type { TaskState } from '../../../protocol/messages.ts'
 import {
   AGENT,
@@ -215,6 +215,29 @@ describe('ACKNOWLEDGE', () => {
       custody: [],
       ttl: (NOW + FINISHED_TASK_KEPT_MS) / 1000,
     })
+  })
+
+  test('C99: a word of before goes with the end, exactly the one that was read; one that is no end leaves it', () => {
+    const over = newTask('t1', { custody: [update(3, 'TASK_FINISHED')] })
+    const status = { task_id: { value: 't1' }, state: 'TASK_RUNNING' } as const
+    const word: Mail = {
+      version: 1,
+      frameworkId: framework.frameworkId,
+      shard: 0,
+      key: 'WORD#t1',
+      tag: 'read',
+      body: { kind: 'word', status },
+      at: NOW,
+    }
+    const named = { agent_id: { value: AGENT }, task_id: { value: 't1' } }
+    const ended = acknowledge({ framework, task: over, word }, { ...named, uuid: 'uuid-3' }, newContext())
+    expect(touched(ended)).toEqual(['check gate', 'put task', 'remove mail', 'remove mail'])
+    expect(ended.changes.at(-1)).toMatchObject({
+      item: { key: 'WORD#t1' },
+      when: { name: 'tag', tag: 'read' },
+    })
+    const goesOn = acknowledge({ framework, task: waiting, word }, { ...named, uuid: 'uuid-1' }, newContext())
+    expect(touched(goesOn)).toEqual(['check gate', 'put mail', 'put task'])
   })
 
   test('an update that is no end leaves the task live', () => {
