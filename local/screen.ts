@@ -1,7 +1,6 @@
 // What a person sees of `npm start`: a live picture on a terminal, plain or JSON lines when piped.
 
 import { stripVTControlCharacters } from 'node:util'
-import { createLogUpdate } from 'log-update'
 import type { LocalAgent } from './agents.ts'
 import { changes, frame, isThere, lastWords, type Phase, type Step, type ViewState } from './view.ts'
 
@@ -37,15 +36,18 @@ const REMEMBERED = 200
 /** Clears the screen: after a resize the terminal has wrapped the old picture in a way nobody can count. */
 const FRESH_SCREEN = '\u001B[2J\u001B[H'
 
+/** Loaded where there is a terminal only: it measures text by an expression that takes long to compile. */
+const terminal = process.stdout.isTTY === true ? await import('log-update') : undefined
+
 export function startScreen(options: {
   readonly logFormat: 'text' | 'json'
   readonly agentsWanted: number
 }): Screen {
   // Whoever read our output may go away before us; that is no reason to stop.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
-  const live = process.stdout.isTTY === true
+  const live = terminal !== undefined
   // The cursor stays visible: a `kill -9` of this process must not leave a terminal without one.
-  const update = live ? createLogUpdate(process.stdout, { showCursor: true }) : undefined
+  const update = terminal?.createLogUpdate(process.stdout, { showCursor: true })
   const started = performance.now()
   const happened: string[] = []
   const steps: Step[] = []
