@@ -16,6 +16,8 @@ import { allocate } from '../../functions/allocator/handler.ts'
 import { detect } from '../../functions/detector/handler.ts'
 import type { Environment } from '../../functions/environment.ts'
 import { heartbeats } from '../../functions/heartbeats/handler.ts'
+import { instanceEvents } from '../../functions/instance-events/handler.ts'
+import { memoryEc2 } from '../../functions/ports/ec2-memory.ts'
 import { restore } from '../../functions/restore/restore.ts'
 import { answerCall } from '../../functions/scheduler/calls.ts'
 import { subscribe } from '../../functions/scheduler/subscribe.ts'
@@ -25,6 +27,7 @@ import { digestOf } from '../../protocol/digest.ts'
 import type { SchedulerCall, SchedulerCallType } from '../../protocol/messages.ts'
 import { all, StoreUnavailable } from '../../store/store.ts'
 import { accepting, type Stage, stage } from '../scenarios/stage.ts'
+import { spotWarning, stateChange, terminateHook } from './instance-events/recorded.ts'
 import { Died, type Fate, mortal } from './mortal.ts'
 
 /** What is asked for, as one invocation does it. */
@@ -202,6 +205,12 @@ const FUNCTIONS: Readonly<Record<string, Case>> = {
     await running(on)
     return (env) => drainAgent(env, on.agent.id, { markGone: false, maxGraceMs: undefined })
   },
+  'EC2 has terminated an instance': (on) =>
+    ofInstance(on, 'terminated', (id) => stateChange(id, 'terminated')),
+  'EC2 has stopped an instance': (on) => ofInstance(on, 'stopped', (id) => stateChange(id, 'stopped')),
+  'EC2 takes a Spot instance back': (on) =>
+    ofInstance(on, 'running', (id) => spotWarning(id, new Date(on.w.clock.now()).toISOString())),
+  'Auto Scaling waits for an agent': (on) => ofInstance(on, 'running', (id) => terminateHook(id)),
   'an agent deactivated': (on) => (env) => deactivateAgent(env, on.agent.id),
   'an agent reactivated': async (on) => {
     await deactivateAgent(on.w.env, on.agent.id)
@@ -211,6 +220,25 @@ const FUNCTIONS: Readonly<Record<string, Case>> = {
     await running(on)
     return (env) => restore(env)
   },
+}
+
+/** An event of the agent's EC2 instance, which is in this state by then; the batch comes again until it is handled. */
+async function ofInstance(
+  on: Stage,
+  state: 'running' | 'stopped' | 'terminated',
+  body: (instanceId: string) => string,
+): Promise<Work> {
+  const ec2 = memoryEc2()
+  const instanceId = ec2.run()
+  on.agent.reboot()
+  await on.agent.register({ instanceId })
+  await running(on)
+  on.agent.isUp = state === 'running'
+  ec2.become(instanceId, state)
+  const message = { id: 'event', body: body(instanceId), sentAt: on.w.clock.now(), receiveCount: 1 }
+  return async (env) => {
+    if ((await instanceEvents({ ...env, ec2 }, [message])).length > 0) throw new Died('the batch comes again')
+  }
 }
 
 /** The world as anybody sees it who does not care for random ids, times and how often a thing was repeated. */
