@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import type { MessageSource } from '../../functions/ports/message-source.ts'
 import { type Store, StoreUnavailable } from '../../store/store.ts'
 import { startCluster, type TestCluster } from '../cluster.ts'
 import { commandTask, TestFramework } from '../framework.ts'
@@ -105,6 +106,99 @@ test('store-away-five-minutes, H17: an agent that died meanwhile is given up aft
   expect(failure?.agent_id?.value).toBe(agents[1]?.id)
   expect(framework.events.filter(({ type }) => type === 'FAILURE')).toHaveLength(1)
 })
+
+/** What is sent and read is refused; what is being waited for goes on waiting. */
+function queuesGoingAway(queues: Table): (source: MessageSource) => MessageSource {
+  return (source) =>
+    new Proxy(source, {
+      get(target, name, receiver) {
+        const value = Reflect.get(target, name, receiver)
+        if (!queues.isAway || typeof value !== 'function' || SAID_WITHOUT_ASKING.has(String(name)))
+          return value
+        return () => {
+          queues.asked++
+          return Promise.reject(new Error('the queues are away'))
+        }
+      },
+    })
+}
+
+const SAID_WITHOUT_ASKING = new Set(['beatsQueueUrl', 'endpoint'])
+
+/** A scheduler tries again until it is heard. */
+async function insistently(work: () => Promise<{ readonly status: number }>, clock: TestCluster['clock']) {
+  for (let tries = 0; tries < 60; tries++) {
+    if ((await work()).status === 202) return
+    await clock.advance(1_000)
+  }
+  throw new Error('nobody answered')
+}
+
+test.each([
+  ['the queues', { table: false, queues: true }],
+  ['table and queues', { table: true, queues: true }],
+])(
+  'F67 H18: %s away for five minutes, with work going on: late, and nothing lost',
+  async (_, gone) => {
+    const table: Table = { isAway: false, asked: 0 }
+    const queues: Table = { isAway: false, asked: 0 }
+    cluster = await startCluster({
+      agents: 2,
+      store: 'memory',
+      wrapStore: goingAway(table),
+      wrapQueues: queuesGoingAway(queues),
+    })
+    const { clock, url, agents } = cluster
+    const framework = await subscribe(url)
+    const first = await framework.offerOf(1, 128)
+    const flag = join(agents[0]?.workDir ?? '', 'flag')
+    await framework.launch(
+      [first],
+      [
+        commandTask(first, 'stays', 'sleep 1000'),
+        commandTask(first, 'ends', `while [ ! -e ${flag} ]; do sleep 0.05; done`),
+        commandTask(first, 'killed', 'sleep 1000'),
+      ],
+      0,
+    )
+    for (const taskId of ['stays', 'ends', 'killed']) await framework.update(taskId, 'TASK_RUNNING')
+    await clock.advance(6_000)
+    const heardBefore = framework.events.length
+    const second = await framework.offerOf(1, 128)
+
+    table.isAway = gone.table
+    queues.isAway = gone.queues
+    await clock.advance(60_000, { stepMs: 500 })
+    writeFileSync(flag, '')
+    const kill = () => framework.call({ type: 'KILL', kill: { task_id: { value: 'killed' } } })
+    const launch = () => framework.launch([second], [commandTask(second, 'launched', 'sleep 1000')], 0)
+    // With the table there, calls are taken though nobody can be told.
+    expect((await kill()).status).toBe(gone.table ? 503 : 202)
+    expect((await launch()).status).toBe(gone.table ? 503 : 202)
+    await clock.advance(AWAY_MS - 60_000, { stepMs: 500 })
+    expect(queues.asked).toBeGreaterThan(50)
+
+    table.isAway = false
+    queues.isAway = false
+    await clock.advance(2_000)
+    if (gone.table) {
+      await insistently(kill, clock)
+      await insistently(launch, clock)
+    }
+    for (let second = 0; second < 40; second++) await clock.advance(1_000)
+    await framework.update('ends', 'TASK_FINISHED')
+    await framework.update('killed', 'TASK_KILLED')
+    const after = framework.events.slice(heardBefore)
+    expect(after.filter(({ type }) => type === 'FAILURE' || type === 'ERROR')).toEqual([])
+    expect(framework.ended).toBe(false)
+    // An offer may have expired meanwhile: then the ACCEPT is answered so, and nothing runs.
+    const last = await framework.update('launched')
+    expect(['TASK_STARTING', 'TASK_RUNNING', 'TASK_DROPPED']).toContain(last.state)
+    const { json } = await cluster.operator({ type: 'GET_AGENTS' })
+    expect(json).toMatchObject({ get_agents: { agents: [{ active: true }, { active: true }] } })
+  },
+  90_000,
+)
 
 async function sessionOf({ w, framework }: Stage): Promise<string | undefined> {
   return (await w.store.get('framework', framework))?.state
