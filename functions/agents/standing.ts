@@ -36,13 +36,16 @@ export function refusal(ledger: Ledger | undefined, caller: Caller): Refusal | u
 /** Agents remembered per process. */
 const MAX_REMEMBERED = 10_000
 
+/** What was sent is believed in for this part of the time for which what was written is. */
+const SENT_COUNTS = 3
+
 /** Until when an agent's beat is surely young enough, by `agentId/incarnation`, in cluster time: advice, per process. */
 const freshUntil = new WeakMap<Environment['store'], Map<string, number>>()
 
 /**
  * Sends a call on as a beat, into the agent's group and behind its own beats, if the last one is getting old (R15):
- * one path, one order, one writer. It may get lost, as a beat may: then the next call that finds it missing sends
- * another, at the latest when this one would have grown old.
+ * one path, one order, one writer. It may get lost, as a beat may: a call a moment later looks whether it has been
+ * written, and sends another if not. A suspect is asked at every tick, and has few of them.
  */
 export async function passOnAsBeat(env: Environment, ledger: Ledger): Promise<void> {
   const { agentId, incarnation, beatShard } = ledger
@@ -63,7 +66,7 @@ export async function passOnAsBeat(env: Environment, ledger: Ledger): Promise<vo
       group: String(beatShard),
       deduplicationId: env.ids.random(),
     })
-    remember(known, name, now + oldMs)
+    remember(known, name, now + oldMs / SENT_COUNTS)
   } catch (error) {
     env.log.warn('call not passed on as a beat', { agentId, error: String(error) })
   }

@@ -97,6 +97,34 @@ describe('ticks', () => {
   })
 })
 
+describe('a suspect that answers', () => {
+  test('F2 R15 whose answer is lost on its way is believed a second later, by its next one', async () => {
+    const { w, agents } = await alive(2)
+    const [agent] = agents
+    if (agent === undefined) return
+    agent.isUp = false
+    await w.run(6_000)
+    const lose = async () => {
+      const batch = await w.queues.receive('heartbeats', { waitMs: 0 })
+      expect(batch.some(({ body }) => body.includes('"call"'))).toBe(true)
+      await w.queues.remove('heartbeats', batch)
+    }
+    for (let second = 0; second < 2; second++) {
+      await agent.sync()
+      await lose()
+      await w.run(1_000)
+    }
+    // At once again would be too much: what is under way is not lost.
+    await agent.sync()
+    await agent.sync()
+    const waiting = await w.queues.receive('heartbeats', { waitMs: 0 })
+    expect(waiting.filter(({ body }) => body.includes('"call"'))).toHaveLength(1)
+    await w.queues.putBack('heartbeats', waiting, 0)
+    await w.run(4_000)
+    expect((await agent.ledger()).life).toBe('active')
+  })
+})
+
 describe('the removal rate limit', () => {
   test('F19 one per 20 s: the dead go one by one, and one that beats while it waits stays', async () => {
     const settings = { agentRemovalRateLimit: { removals: 1, intervalMs: 20_000 } }
