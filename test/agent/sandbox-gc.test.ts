@@ -24,7 +24,7 @@ describe('the allowed age', () => {
   })
 })
 
-describe('what is due', () => {
+describe('F91: what is due', () => {
   const ended = [500, 100, 600, 900, 1_000].map((endedAt) => ({ path: `/w/${endedAt}`, endedAt }))
 
   test.each([
@@ -64,7 +64,7 @@ describe('the remover', () => {
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-  test('removes what is due and keeps the rest', async () => {
+  test('F91: removes what is due and keeps the rest', async () => {
     const [old, young] = [make('old'), make('young')]
     gc.schedule({ path: old, endedAt: 0 })
     gc.schedule({ path: young, endedAt: 600 })
@@ -88,7 +88,7 @@ describe('the remover', () => {
     expect(existsSync(sandbox)).toBe(false)
   })
 
-  test('what is used again stays, with all above it', async () => {
+  test('F91: what is used again stays, with all above it', async () => {
     const framework = make('framework')
     const run = make('framework', 'runs', '1')
     const other = make('framework', 'runs', '2')
