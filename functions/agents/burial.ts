@@ -39,7 +39,7 @@ export async function examine(
   const cancel = env.clock.after(budgetMs, () => ending.abort())
   const ids = asked.map(({ instanceId }) => instanceId)
   const { seen, calls, failed } = await env.ec2.lookUp(ids, ending.signal).finally(cancel)
-  if (failed !== undefined) env.log.warn('EC2 not asked about all', { agents: asked.length, calls, failed })
+  if (failed !== undefined) env.log.warn('machines not looked up', { agents: asked.length, calls, failed })
   const found = asked.flatMap(({ agentId, instanceId }) => {
     const one = seen.get(instanceId)
     return one === undefined ? [] : [[agentId, one] as const]

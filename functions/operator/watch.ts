@@ -25,6 +25,8 @@ export const WATCHED = [
   'beats not written',
   'pass failed',
   'alarm: mass expiry held back',
+  'machines not looked up',
+  'instance event failed',
   // Streams of frameworks, lists of agents.
   'mailbox away',
   'lease not renewed',
