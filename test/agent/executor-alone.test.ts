@@ -8,7 +8,8 @@ import { until } from './agent-process.ts'
 import { isRunning, type ProcessWorld, processWorld } from './process-world.ts'
 import { framework, wanted } from './tasks.ts'
 
-const RECOVERY_MS = 2_000
+/** Longer than a restart of the agent takes on a busy machine. */
+const RECOVERY_MS = 6_000
 
 let world: ProcessWorld
 afterEach(() => world.close())
