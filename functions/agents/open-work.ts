@@ -16,6 +16,7 @@ import { settle, settleExecutors } from '../../master/agents/return-settle.ts'
 import { RUNS_PER_PIECE } from '../../master/agents/work.ts'
 import { nothing } from '../../master/decision.ts'
 import type { Ledger, Run } from '../../master/model.ts'
+import { isEmpty } from '../../protocol/resources.ts'
 import { all } from '../../store/store.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
@@ -46,7 +47,7 @@ export async function workOffLoss(env: Environment, agentId: string): Promise<Le
   while (Object.keys(begun.offers).length > 0 && (await loseMoreOffers(env, agentId)));
   const { runs, executors, holds } = await loadItems(env, agentId)
   const context = await contextOf(env)
-  await inPieces(runs, RUNS_PER_PIECE, async (names) =>
+  await inPieces(chargedFirst(runs), RUNS_PER_PIECE, async (names) =>
     transact(env, {
       name: 'tasks of a lost agent',
       load: () => loadPiece(env, agentId, names),
@@ -72,6 +73,14 @@ export async function workOffLoss(env: Environment, agentId: string): Promise<Le
   for (const hold of holds) await finishHold(env, hold)
   const ledger = await env.store.get('ledger', { agentId })
   return ledger?.openWork?.kind === 'loss' && ledger.lossNumber === begun.lossNumber ? ledger : undefined
+}
+
+/** What is left to do comes first: else workers that die early would all go over what is done and get no further. */
+function chargedFirst(runs: readonly Run[]): readonly Run[] {
+  return [
+    ...runs.filter(({ charged }) => !isEmpty(charged)),
+    ...runs.filter(({ charged }) => isEmpty(charged)),
+  ]
 }
 
 function nameOfExecutor(executor: { agentId: string; frameworkId: string; executorId: string }) {

@@ -273,7 +273,7 @@ describe('sizes', () => {
   })
 })
 
-describe('H19: neighbouring releases', () => {
+describe('H19 F69: neighbouring releases', () => {
   const golden: Readonly<Record<string, Row>> = JSON.parse(
     readFileSync(new URL('golden-rows.json', import.meta.url), 'utf8'),
   )
