@@ -21,6 +21,13 @@ interface Accept {
   answeredAt: number | undefined
 }
 
+/** As a commit asks for it; its answer may make it another one. */
+interface Asked {
+  input: LedgerInput
+  readonly calledAt: number
+  answeredAt: number | undefined
+}
+
 export class Histories {
   readonly #clock: Clock
   readonly #ledgers = new Map<string, Operation<LedgerInput>[]>()
@@ -42,31 +49,30 @@ export class Histories {
   }
 
   ledgerRead(agentId: string, version: number | undefined, calledAt: number): void {
-    this.#onLedger(agentId, calledAt, { do: 'read', version: version ?? 0 }, true)
+    const input = { do: 'read', version: version ?? 0 } as const
+    listIn(this.#ledgers, agentId).push({ input, calledAt, answeredAt: this.now() })
   }
 
-  /** `result` is absent when nobody heard the answer. */
-  committed(changes: readonly Change[], result: CommitResult | undefined, calledAt: number): void {
-    for (const change of changes) {
-      if (change.kind !== 'ledger') continue
-      const { agentId } = change.item
+  /** A commit that is asked for; yields what is to be told of its answer, if anybody hears it. */
+  committing(changes: readonly Change[]): (result: CommitResult) => void {
+    const asked = changes.flatMap((change) => {
+      if (change.kind !== 'ledger' || change.item.version === undefined) return []
+      if (change.when.name !== 'unchanged' && change.when.name !== 'absent') return []
       const expects = change.item.version
-      const isConditional = change.when.name === 'unchanged' || change.when.name === 'absent'
-      if (!isConditional || expects === undefined) continue
-      const done: LedgerInput['do'] =
-        change.do === 'put' ? 'write' : change.do === 'remove' ? 'remove' : 'read'
-      const asked: LedgerInput = done === 'read' ? { do: done, version: expects } : { do: done, expects }
-      if (result === undefined) {
-        if (done !== 'read') this.#onLedger(agentId, calledAt, asked, false)
-      } else if (result.kind === 'committed') this.#onLedger(agentId, calledAt, asked, true)
-      else if (result.failed.includes(change))
-        this.#onLedger(agentId, calledAt, { do: 'conflict', expects }, true)
+      const input = askedOf(change.do, expects)
+      const operation: Asked = { input, calledAt: this.now(), answeredAt: undefined }
+      listIn(this.#ledgers, change.item.agentId).push(operation)
+      return [{ change, operation, expects }]
+    })
+    return (result) => {
+      for (const { change, operation, expects } of asked) {
+        operation.answeredAt = this.now()
+        if (result.kind === 'committed') continue
+        // All conditions are looked at: one that is not to blame held.
+        const isToBlame = result.failed.includes(change)
+        operation.input = isToBlame ? { do: 'conflict', expects } : { do: 'read', version: expects }
+      }
     }
-  }
-
-  #onLedger(agentId: string, calledAt: number, input: LedgerInput, isAnswered: boolean): void {
-    const answeredAt = isAnswered ? this.now() : undefined
-    listIn(this.#ledgers, agentId).push({ input, calledAt, answeredAt })
   }
 
   /** A request that a framework sends; yields what is to be told of its answer. */
@@ -84,7 +90,8 @@ export class Histories {
     const accept = this.#acceptOf(call, calledAt)
     return (status) => {
       const answeredAt = this.now()
-      if (accept !== undefined) accept.answeredAt = answeredAt
+      // After another answer a second delivery may still take effect.
+      if (accept !== undefined && status === 202) accept.answeredAt ??= answeredAt
       const said = status === 202 ? 'accepted' : status === 403 ? 'refused' : undefined
       if (said !== undefined && call.type !== 'TEARDOWN')
         listIn(this.#calls, stream).push({ input: { do: said, stream }, calledAt, answeredAt })
@@ -165,6 +172,11 @@ export class Histories {
     }
     return histories
   }
+}
+
+function askedOf(does: Change['do'], expects: number): LedgerInput {
+  if (does === 'check') return { do: 'read', version: expects }
+  return { do: does === 'put' ? 'write' : 'remove', expects }
 }
 
 function explain<State, Input>(

@@ -49,11 +49,19 @@ export function linearize<State, Input>(
     if (place.from === calls.answered.length) return { kind: 'linearizable' }
     if (steps === MAX_STEPS) return { kind: 'undecided' }
     if (placed(place) > placed(farthest)) farthest = place
-    // The last one pushed is tried first: an answered one that was called early.
-    for (const candidate of next(calls, place).toReversed()) {
+    const ways = next(calls, place).flatMap((candidate) => {
       const state = model.step(place.state, candidate.call.input)
-      if (state === undefined) continue
-      const after = afterwards(place, candidate, state)
+      return state === undefined ? [] : [afterwards(place, candidate, state)]
+    })
+    const isOnly = ways.length === 1 && open.length === 0
+    // The last one pushed is tried first: an answered one that was called early.
+    for (const after of ways.toReversed()) {
+      const { state } = after
+      // Nobody comes back to a place that is the only way on.
+      if (isOnly) {
+        open.push(after)
+        break
+      }
       const name = `${after.from}|${after.beyond.join()}|${after.used.join()}|${model.key(state)}`
       if (seen.has(name)) continue
       seen.add(name)

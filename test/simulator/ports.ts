@@ -1,6 +1,8 @@
 // Store and queues as one process sees them: with latency, the faults of the weather, and its own death in between.
 import type { MessageSource } from '../../functions/ports/message-source.ts'
+import type { Refs } from '../../master/decision.ts'
 import { type Store, StoreUnavailable } from '../../store/store.ts'
+import type { Histories } from './linearizability-histories.ts'
 import type { SimProcess } from './process.ts'
 import type { Story } from './story.ts'
 import type { Weather } from './weather.ts'
@@ -8,13 +10,16 @@ import type { Weather } from './weather.ts'
 export interface PortFaults {
   readonly weather: Weather
   readonly story: Story
+  /** Told what hosts that answer calls read of ledgers, and what anybody writes there. */
+  readonly histories?: Histories | undefined
 }
 
 /** As the adapter for DynamoDB gives up: after its budget, with or without effect. */
 const GIVE_UP_MS = 4_000
 
 /** The store over `inner` for one process. */
-export function storeFor(process: SimProcess, inner: Store, { weather, story }: PortFaults): Store {
+export function storeFor(process: SimProcess, inner: Store, faults: PortFaults): Store {
+  const { weather, story } = faults
   const { chance } = process
 
   async function call<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -56,7 +61,7 @@ export function storeFor(process: SimProcess, inner: Store, { weather, story }: 
     return true
   }
 
-  return {
+  const faulty: Store = {
     get: (kind, ref) => call(`get ${kind}`, () => inner.get(kind, ref)),
     getMany: (kind, refs) => call(`getMany ${kind}`, () => inner.getMany(kind, refs)),
     load: (refs) => call('load', () => inner.load(refs)),
@@ -71,6 +76,39 @@ export function storeFor(process: SimProcess, inner: Store, { weather, story }: 
         if (changes.length > 1 && result.kind === 'committed') return result
         return await inner.commit(changes, token)
       }),
+  }
+  const { histories } = faults
+  return histories === undefined ? faulty : recorded(faulty, histories, process.name.startsWith('front'))
+}
+
+function recorded(store: Store, histories: Histories, isRead: boolean): Store {
+  const commit: Store['commit'] = async (changes, token) => {
+    const answered = histories.committing(changes)
+    const result = await store.commit(changes, token)
+    answered(result)
+    return result
+  }
+  if (!isRead) return { ...store, commit }
+  return {
+    ...store,
+    commit,
+    get: async (kind, ref) => {
+      const calledAt = histories.now()
+      const item = await store.get(kind, ref)
+      // A ref of a ledger names its agent.
+      if (kind === 'ledger') histories.ledgerRead((ref as Refs['ledger']).agentId, item?.version, calledAt)
+      return item
+    },
+    load: async (refs) => {
+      const calledAt = histories.now()
+      const items = await store.load(refs)
+      refs.forEach((one, index) => {
+        // As many items as refs, in their order.
+        const item = (items as readonly ({ readonly version: number } | undefined)[])[index]
+        if (one.kind === 'ledger') histories.ledgerRead(one.ref.agentId, item?.version, calledAt)
+      })
+      return items
+    },
   }
 }
 

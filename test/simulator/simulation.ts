@@ -13,6 +13,7 @@ import { observedQueues } from './check-queues.ts'
 import { Checker } from './checker.ts'
 import { chosen, type FaultMix, faultsOf, USUAL, type World } from './faults.ts'
 import { SimFramework } from './framework.ts'
+import { Histories } from './linearizability-histories.ts'
 import { type AgentMutation, Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { Operator } from './operator.ts'
@@ -85,6 +86,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   /** What ends after this could not be replaced before everybody stands still. */
   const lastEnd = stillFrom - 120_000
   const errors = (text: string) => checker.violated('S20', `an error that no fault explains: ${text}`)
+  const histories = new Histories(time)
   const queues = observedQueues(memoryQueues(time), checker)
   // Started first: this clock drives everything, also its own making.
   const table = memoryStore({ clock: time, unitBytes: UNBILLED_UNIT_BYTES, remembers: true })
@@ -93,6 +95,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     chance,
     weather,
     story,
+    histories,
     store: checker.observed(throttledStore(table, weather)),
     queues,
     settings,
@@ -107,7 +110,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   })
   await time.run(START + 1_000, () => true)
   const plane = await making
-  const network: Network = { time, chance, weather, plane: () => plane }
+  const network: Network = { time, chance, weather, plane: () => plane, histories }
   const hasZones = chance.happens(0.5)
   const machines = Array.from({ length: options.agents }, (_, index) => {
     const domain = { fault_domain: { region: { name: REGION }, zone: { name: `zone${index % 3}` } } }
@@ -204,6 +207,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     return checker.first === undefined
   })
   if (checker.first === undefined) checker.atTheEnd(frameworks, machines, lastEnd - quietFrom)
+  const untold = checker.first === undefined ? histories.broken() : undefined
+  if (untold !== undefined) checker.violated(untold.invariant, untold.text, untold.about)
   const { first } = checker
   return {
     seed: options.seed,
