@@ -14,11 +14,11 @@ export async function takeTick(env: Environment, at: number): Promise<Tick | und
   const now = Math.max(at, last?.at ?? 0)
   const isBroken = last === undefined || now - last.at > env.settings.profile.hearingGapMs
   const tick: Tick = {
+    ...last,
     version: last?.version ?? 0,
     number: nextNumber(last?.number ?? 0, env.cluster.timeline),
     at: now,
     unbrokenSince: isBroken ? now : last.unbrokenSince,
-    ...(last?.guardSince === undefined ? {} : { guardSince: last.guardSince }),
     removalTokens: last?.removalTokens ?? 0,
     ...(last?.rateTokens === undefined ? {} : { rateTokens: last.rateTokens }),
   }

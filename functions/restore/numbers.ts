@@ -26,7 +26,7 @@ async function restoreLosses(env: Environment): Promise<void> {
     },
     decide: ({ head, last }): Decision<void> => {
       if (last <= (head?.last ?? 0)) return nothing(undefined)
-      const item: LossHead = { version: head?.version ?? 0, last }
+      const item: LossHead = { ...head, version: head?.version ?? 0, last }
       return {
         changes: [{ do: 'put', kind: 'lossHead', item, when: { name: 'unchanged' } }],
         tell: [],

@@ -50,6 +50,7 @@ export async function takeLease(
     decide: ([framework, lease, lossHead]): Decision<Lease | undefined> => {
       if (framework?.epoch !== epoch) return nothing(undefined)
       const item: Lease = {
+        ...lease,
         version: lease?.version ?? 0,
         frameworkId,
         epoch,

@@ -217,9 +217,12 @@ function isHeard(state: ReaderState, look: Look, saidAt: number): boolean {
   return look.called?.epoch === state.epoch && look.called.at > saidAt + look.skewMs
 }
 
+const SAID_HERE: ReadonlySet<string> = new Set(['offer', 'withdrawn', 'notice', 'reconcile-all'])
+
 function planOther(state: ReaderState, look: Look, mail: Mail, draft: Draft): void {
   const { body } = mail
-  if (body.kind === 'update' || body.kind === 'word') return
+  // What a newer release wrote is for its reader (R35).
+  if (body.kind === 'update' || body.kind === 'word' || !SAID_HERE.has(body.kind)) return
   const epoch = body.epoch ?? state.epoch
   // Mail of a newer session is its reader's; ours will find out that it is over.
   if (epoch > state.epoch) return

@@ -268,7 +268,7 @@ export function closeLosses(
   }
   if (closed.length === 0) return nothing([])
   if (last !== (head?.last ?? 0)) {
-    const item: LossHead = { version: head?.version ?? 0, last }
+    const item: LossHead = { ...head, version: head?.version ?? 0, last }
     changes.push({ do: 'put', kind: 'lossHead', item, when: { name: 'unchanged' } })
   }
   return { changes, tell: [{ tell: 'allocator' }], answer: closed }

@@ -211,7 +211,10 @@ function sumsOf(call: RegisterCall): Ledger['sums'] {
 
 function putEntry(loaded: RegisterLoaded, ledger: Ledger, call: RegisterCall, context: Context): Change {
   const { entry, agentId } = loaded
+  // A newer release may have written more than is known here (R35).
+  const { lostAt: _, ...known } = entry ?? ({} as Partial<AgentEntry>)
   const item: AgentEntry = {
+    ...known,
     version: entry?.version ?? 0,
     agentId,
     shard: ledger.indexShard,

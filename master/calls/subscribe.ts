@@ -79,7 +79,10 @@ function subscribed(
   const asked = given.id?.value ?? ''
   const frameworkId = existing?.frameworkId ?? (asked === '' ? `${cluster.id}-${newId()}` : asked)
   const info = keepingFirst({ ...given, id: { value: frameworkId } }, existing?.info)
+  // What ended with the session before is over; a newer release may have written more than is known here (R35).
+  const { disconnectedAt: _, removeAt: __, removedAt: ___, ...known } = existing ?? ({} as Partial<Framework>)
   return {
+    ...known,
     version: existing?.version ?? 0,
     frameworkId,
     info,

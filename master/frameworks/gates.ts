@@ -41,6 +41,7 @@ export function raiseGates(framework: Framework, gates: readonly (Gate | undefin
     const gate = gates[index]
     if (gate !== undefined && gate.epoch >= framework.epoch) continue
     const item: Gate = {
+      ...gate,
       version: gate?.version ?? 0,
       frameworkId: framework.frameworkId,
       index,

@@ -36,6 +36,7 @@ export function closeDoors(
     restoring: { begunAt: at, asOf: tick?.at ?? at, phase: 'numbers' },
   }
   const closed: Tick = {
+    ...calm(tick),
     version: tick?.version ?? 0,
     number: nextNumber(tick?.number ?? 0, timeline),
     at,
@@ -68,8 +69,10 @@ export function moveOn(cluster: Cluster, from: Restoring, to: Restoring): Decisi
 export function openDoors({ cluster, tick }: Doors, { now }: Pick<Context, 'now'>): Decision<boolean> {
   if (cluster.restoring?.phase !== 'open') return nothing(false)
   const { restoring: _, ...item } = cluster
+  const { closed: __, ...before } = calm(tick)
   const at = Math.max(now, tick?.at ?? 0)
   const opened: Tick = {
+    ...before,
     version: tick?.version ?? 0,
     number: nextNumber(tick?.number ?? 0, cluster.timeline),
     at,
@@ -84,6 +87,12 @@ export function openDoors({ cluster, tick }: Doors, { now }: Pick<Context, 'now'
     tell: [{ tell: 'allocator' }],
     answer: true,
   }
+}
+
+/** Whatever was held back, was so in another time. */
+function calm(tick: Tick | undefined): Partial<Tick> {
+  const { guardSince: _, ...rest } = tick ?? ({} as Partial<Tick>)
+  return rest
 }
 
 function isAt({ restoring }: Cluster, { phase, shard, after }: Restoring): boolean {
