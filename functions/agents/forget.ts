@@ -39,7 +39,7 @@ export async function forgetLost(
   await inParallel(left, env.log, 'remove queue', ({ agentId }) => removeQueue(env, agentId))
 }
 
-/** Its queue first: found again by its ledger if this worker dies; an agent that is back makes it anew. */
+/** Its queue first: found again by its ledger if this worker dies. One that came back in between has it again. */
 async function forget(env: Environment, agentId: string, isSurplus: boolean): Promise<void> {
   const context = await contextOf(env)
   const before = await env.store.get('ledger', { agentId })
@@ -61,6 +61,7 @@ async function forget(env: Environment, agentId: string, isSurplus: boolean): Pr
         loaded === undefined ? nothing(false) : forgetAgent(loaded, { ...context, isSurplus }),
     })
   }
+  if ((await env.store.get('ledger', { agentId })) !== undefined) await env.queues.ensureAgentQueue(agentId)
 }
 
 async function removeQueue(env: Environment, agentId: string): Promise<void> {

@@ -151,6 +151,30 @@ describe('by age', () => {
   })
 })
 
+test('F17 an agent that comes back while it is being forgotten keeps its id, its tasks and its queue', async () => {
+  let back: (() => Promise<unknown>) | undefined
+  const w = await world({ settings: { registryMaxAgentAgeMs: DAY_MS } })
+  const { removeAgentQueue } = w.env.queues
+  Object.assign(w.env.queues, {
+    async removeAgentQueue(agentId: string) {
+      await back?.()
+      back = undefined
+      await removeAgentQueue(agentId)
+    },
+  })
+  const framework = await w.framework()
+  const agent = await w.agent()
+  await agent.launch(framework, ['t1'])
+  agent.isUp = false
+  await w.run(14_000)
+  w.clock.move(DAY_MS)
+  back = () => agent.register()
+  await w.run(2_000)
+  expect(await agent.ledger()).toMatchObject({ life: 'active' })
+  expect(await agent.run(framework, 't1')).toBeDefined()
+  expect(await hasQueue(w, agent)).toBe(true)
+})
+
 describe('the queue of an agent that is gone', () => {
   test('stays while it may still read in it that it is to end, then goes, and is not made again', async () => {
     const w = await world()
