@@ -3,7 +3,7 @@ import type { RegisterCall, TaskReport } from '../protocol/agent-messages.ts'
 import type { AgentInfoCapability, Resource } from '../protocol/messages.ts'
 import { add } from '../protocol/resources.ts'
 import { MESETA_VERSION } from '../protocol/version.ts'
-import type { AgentState } from './state.ts'
+import { type AgentState, isTerminal } from './state.ts'
 import { executorReportOf, taskReportOf } from './task-reports.ts'
 
 const TASKS_PER_PAGE = 200
@@ -58,7 +58,9 @@ function sumsOf(
     const roles = sums[frameworkId]
     roles[role] = add(roles[role] ?? [], resources)
   }
-  for (const task of tasks) charge(task.frameworkId, task.role, task.resources)
+  // What has ended uses nothing any more, though it is listed until its end is acknowledged: others have its place (S1).
+  const live = tasks.filter(({ state }) => !isTerminal(state))
+  for (const task of live) charge(task.frameworkId, task.role, task.resources)
   for (const executor of executors) charge(executor.frameworkId, executor.role, executor.resources)
   return sums
 }

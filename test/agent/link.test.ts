@@ -170,6 +170,25 @@ describe('registration', () => {
     await until(() => controlPlane.states('t').length === 2)
   })
 
+  test('S1 lists what has ended and is not acknowledged, and charges nothing for it', async () => {
+    standing = await registered()
+    const { controlPlane, acting, link } = standing
+    await launched('t')
+    controlPlane.next = (call) =>
+      call.type === 'UPDATES' ? { kind: 'not-yet', retryAfterMs: 600_000 } : undefined
+    await acting.submit({
+      input: 'container-ended',
+      containerId: containerOf('t'),
+      end: { kind: 'exit', value: 0 },
+    })
+    link.registerAgain()
+    await standing.clock.advance(2_000)
+    await until(() => controlPlane.registrations.length === 2)
+    const [, second] = controlPlane.registrations
+    expect(second?.tasks).toMatchObject([{ taskId: 't', state: 'TASK_FINISHED' }])
+    expect(second?.sums).toEqual({})
+  })
+
   test('is made again after the silence the answer named', async () => {
     standing = await registered()
     const { controlPlane, clock } = standing
