@@ -22,6 +22,11 @@ export interface Sight {
   /** True where the whole index is read anyhow, and about once a minute where it is not: for counts of all agents. */
   readonly isCensus: boolean
   beatsOf(agent: { readonly beatShard: number }): Beats | undefined
+  /**
+   * What an agent has beyond the timeout: a round, if it is seen only once in a round, which is so while no beat of it
+   * was ever written. So it is asked to call before it is given up.
+   */
+  patienceMs(agent: Pick<Ledger, 'agentId'>): number
   /** True once within `everyMs` for each agent that is in sight: for looks that are too dear for every tick. */
   isTurnOf(agentId: string, everyMs: number): boolean
 }
@@ -62,6 +67,7 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
     entries,
     isCensus: !isSliced || tick.number % Math.max(1, Math.round(CENSUS_MS / tickMs)) === 0,
     beatsOf: ({ beatShard }) => byShard.get(beatShard),
+    patienceMs: ({ agentId }) => (isSliced && !silences.has(agentId) ? ROUND_MS : 0),
     isTurnOf(agentId, everyMs) {
       const visits = Math.max(1, Math.round(everyMs / ROUND_MS))
       const visit = Math.floor(tick.number / rounds) % visits

@@ -19,10 +19,13 @@ export async function expireSilent(
 ): Promise<readonly string[]> {
   const { profile, maxExpiredShare, removalsPerMinute, agentRemovalRateLimit: rateLimit } = env.settings
   const judged = sight.ledgers.filter(isWithUs)
-  const verdicts = judged.map((ledger) => ({
-    ledger,
-    verdict: verdictOf(sight.beatsOf(ledger), ledger, profile.timeoutMs),
-  }))
+  const verdicts = judged.map((ledger) => {
+    const verdict = verdictOf(sight.beatsOf(ledger), ledger, profile.timeoutMs)
+    const patienceMs = sight.patienceMs(ledger)
+    const isEarly =
+      patienceMs > 0 && silenceMs(sight.beatsOf(ledger), ledger) <= profile.timeoutMs + patienceMs
+    return { ledger, verdict: verdict === 'silent' && isEarly ? 'suspect' : verdict }
+  })
   const suspects = verdicts.filter(({ verdict }) => verdict === 'suspect').map(({ ledger }) => ledger)
   const overdue = verdicts
     .filter(({ verdict }) => verdict === 'silent')

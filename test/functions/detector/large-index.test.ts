@@ -61,9 +61,11 @@ test('F74 every agent has its turn within a quarter of a minute, also one in a s
   const { w, agents } = await large()
   const framework = await w.framework()
   // As if it had registered when there was one shard.
-  const [first, ...others] = agents
-  if (first === undefined) return
-  const before = await first.ledger()
+  const ledgers = await Promise.all(agents.map((agent) => agent.ledger()))
+  const index = ledgers.findIndex(({ indexShard }) => indexShard !== 0)
+  const [first, before] = [agents[index], ledgers[index]]
+  if (first === undefined || before === undefined) return
+  const others = agents.filter((agent) => agent !== first)
   const entry = await w.store.get('agent', { agentId: first.id, shard: before.indexShard })
   if (entry === undefined) return
   await w.store.commit(
@@ -89,4 +91,23 @@ test('F74 every agent has its turn within a quarter of a minute, also one in a s
   }
   await w.run(15_000)
   for (const agent of offered) expect((await agent.ledger()).offers).toEqual({})
+})
+
+test('F1 F2 an agent whose first beats are lost is asked before it is given up, and given up if it does not answer', {
+  timeout: 60_000,
+}, async () => {
+  const { w } = await large()
+  const answering = await w.agent()
+  const dead = await w.agent()
+  answering.isUp = dead.isUp = false
+  let asked = 0
+  for (let second = 0; second < 45; second++) {
+    await w.run(1_000)
+    if (!(await answering.nudges()).some(({ kind }) => kind === 'call')) continue
+    asked++
+    await answering.sync()
+  }
+  expect(asked).toBeGreaterThan(0)
+  expect((await answering.ledger()).life).toBe('active')
+  expect(await w.losses()).toEqual([dead.id])
 })
