@@ -3,6 +3,7 @@
 // Walk: before it agent/status-updates.ts and functions/agents/handler.ts, after it functions/scheduler/reader.ts.
 //
 //   number <= last           known       it was taken before, or its task is over
+//   the same, an end         taken       if no end was taken: the agent's numbers went back with its machine's disk
 //   number  = last + 1       taken       into custody; at the head of it also into the mailbox
 //   number  > last + 1       not-yet     but the newest state counts at once, and a finished task's resources are free
 import type { UpdateReport, UpdateResult } from '../../protocol/agent-messages.ts'
@@ -100,13 +101,21 @@ function takeOne(update: UpdateReport, draft: Draft, loaded: UpdatesLoaded, cont
   }
   if (!isOf(update, task, loaded.ledger) || task.standing !== 'live') return 'known'
   hearState(update, draft)
-  if (update.number <= task.lastUpdate) return 'known'
+  if (update.number <= task.lastUpdate && !isEndAfterAll(update, draft)) return 'known'
   if (update.number > task.lastUpdate + 1 || isFull(task, update.status)) return 'not-yet'
   const status = withUuid(update.status)
   if (status === undefined) return 'known'
   draft.task = told(withUpdate(draft.task ?? task, status, owner, context), status)
   if (isTerminal(update.status.state)) draft.isOver = true
   return 'taken'
+}
+
+/**
+ * An agent says nothing after an end. So an end under a number that another update had, of a task that is still wanted,
+ * comes from one that lost the last records of its log with the power of its machine, and has begun to count again.
+ */
+function isEndAfterAll({ status, launchIncarnation }: UpdateReport, { run, isOver }: Draft): boolean {
+  return isTerminal(status.state) && !isOver && run?.launchIncarnation === launchIncarnation
 }
 
 /** An update speaks of the launch it names, on the agent it comes from; of another launch it says nothing (S8). */

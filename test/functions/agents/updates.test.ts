@@ -74,6 +74,23 @@ describe('in order', () => {
     expect((await agent.task(framework, 't1'))?.mesos.state).toBe('TASK_STAGING')
   })
 
+  test('F32 S2 an end under a number that was used: the machine lost the end of its logs, the framework hears it', async () => {
+    const { w, framework, agent } = await started()
+    await agent.update('t1', 'TASK_STARTING')
+    await agent.update('t1', 'TASK_RUNNING')
+    // What was not an end is a repeat, whatever it says.
+    const again = agent.report('t1', 'TASK_RUNNING', { number: 1 })
+    expect(await agent.updates([again])).toMatchObject({ results: ['known'] })
+    const end = agent.report('t1', 'TASK_FAILED', { number: 2 })
+    expect(await agent.updates([end])).toMatchObject({ results: ['taken'] })
+    expect(await agent.updates([end])).toMatchObject({ results: ['known'] })
+    for (const state of ['TASK_STARTING', 'TASK_RUNNING', 'TASK_FAILED']) {
+      expect(await heads(w, framework)).toEqual([state])
+      await acknowledgeHead(w, framework, agent)
+    }
+    expect((await agent.task(framework, 't1'))?.standing).toBe('finished')
+  })
+
   test('F42 an acknowledgement with a wrong uuid changes nothing', async () => {
     const { w, framework, agent } = await started()
     await agent.update('t1', 'TASK_RUNNING')
