@@ -15,10 +15,11 @@ import { type Handler, type HttpAnswer, type HttpRequest, text } from '../functi
 import { instanceEvents } from '../functions/instance-events/handler.ts'
 import { operatorRoutes } from '../functions/operator/routes.ts'
 import { inProcessBells } from '../functions/ports/bells.ts'
-import { consume } from '../functions/ports/consume.ts'
+import { consume, OUTAGE_MS } from '../functions/ports/consume.ts'
 import { deadLettersOf } from '../functions/ports/dead-letters.ts'
 import { randomIds } from '../functions/ports/ids.ts'
 import type { MessageSource } from '../functions/ports/message-source.ts'
+import { restore } from '../functions/restore/restore.ts'
 import { schedulerRoutes } from '../functions/scheduler/routes.ts'
 import type { Settings } from '../master/settings.ts'
 import { type Clock, sleep } from '../protocol/clock.ts'
@@ -33,6 +34,8 @@ export interface ControlPlaneOptions {
   readonly log: Log
   /** Where agents are EC2 instances, or those of an emulator: what happens to machines is looked up there. */
   readonly ec2?: Environment['ec2']
+  /** The table was taken back to an earlier time: it is made right before anybody is let in. */
+  readonly restored?: boolean | undefined
   /** Where the log is written, if to a file: operators may read it. */
   readonly logFile?: string | undefined
   readonly host: string
@@ -79,6 +82,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...env,
     settings: { ...options.settings, publicAddress: { hostname, ip, port: server.port } },
   }
+  if (options.restored === true) await restore(placed, { budgetMs: Number.POSITIVE_INFINITY })
   answer = front(placed, options)
   const loops = [
     consume(queues, 'heartbeats', (batch) => heartbeats(placed, batch), ending.signal, {
@@ -90,6 +94,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       : [
           consume(queues, 'instance-events', (batch) => instanceEvents(placed, batch), ending.signal, {
             log,
+            patienceMs: OUTAGE_MS,
           }),
         ]),
     repeat(placed, 'detector', options.settings.profile.tickMs, () => detect(placed), ending.signal),

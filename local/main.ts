@@ -74,6 +74,7 @@ async function main(): Promise<void> {
     }),
     queues,
     clock: systemClock,
+    restored: options.restored,
     settings: localSettings(options.profile, {
       streamGraceMs: options.streamGraceMs,
       agentRemovalRateLimit: options.agentRemovalRateLimit,

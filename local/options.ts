@@ -9,6 +9,8 @@ export interface StartOptions {
   readonly port: number
   readonly agents: number
   readonly data?: string | undefined
+  /** The table in `data` was put back from a backup. */
+  readonly restored: boolean
   readonly agentResources?: string | undefined
   readonly agentAttributes?: string | undefined
   readonly profile: ProfileName
@@ -29,6 +31,10 @@ export function readOptions(argv: readonly string[]): StartOptions {
     .option('--port <port>', 'HTTP front on 127.0.0.1', port, 5050)
     .option('--agents <n>', 'agents to run, each a process; 0 for none', count, 3)
     .option('--data <dir>', 'keep everything here and go on from it at the next start')
+    .option(
+      '--restored',
+      'the table in --data was put back from a backup: make it right before anybody is let in',
+    )
     .option('--agent-resources <text>', 'resources of each agent, such as "cpus:4;mem:4096"', resources)
     .option('--agent-attributes <text>', 'attributes of each agent, such as "rack:a;ssd:true"', attributes)
     .addOption(
@@ -74,6 +80,7 @@ export function readOptions(argv: readonly string[]): StartOptions {
     port: given.port as number,
     agents: given.agents as number,
     data: given.data as string | undefined,
+    restored: given.restored === true,
     agentResources: given.agentResources as string | undefined,
     agentAttributes: given.agentAttributes as string | undefined,
     profile: given.profile,

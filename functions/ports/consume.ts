@@ -12,10 +12,19 @@ export interface ConsumeOptions {
   readonly log: Log
   /** Deliveries after which a failing message is parked; `Infinity` for `heartbeats`, whose content never fails. */
   readonly maxReceives?: number
-  /** Milliseconds until a failed message is tried again. */
+  /** Milliseconds until a failed message is tried again; twice as many with each further try, at most a minute. */
   readonly retryMs?: number
+  /**
+   * No message is parked before it is so old, by the queue's stamp: what fails because the table is away is no poison,
+   * and an outage of minutes must not cost anything (F67).
+   */
+  readonly patienceMs?: number
   readonly waitMs?: number
 }
+
+/** Longer than the outages that shall only delay. */
+export const OUTAGE_MS = 6 * 60_000
+const MAX_RETRY_MS = 60_000
 
 /** Five tries, then the message waits for a person in the dead letters (F68). */
 export const DEFAULT_MAX_RECEIVES = 5
@@ -55,13 +64,26 @@ export async function handleBatch(
   const failed = await failuresOf(queue, messages, handler, options.log)
   const again: Received[] = []
   for (const message of failed) {
-    if (message.receiveCount < (options.maxReceives ?? DEFAULT_MAX_RECEIVES)) again.push(message)
-    else await park(source, queue, message, options.log)
+    if (isPoison(message, source.clock.now(), options)) await park(source, queue, message, options.log)
+    else again.push(message)
   }
   // Parked first, deleted then: whoever dies between the two parks it twice and loses nothing.
   const done = messages.filter((message) => !again.includes(message))
   if (done.length > 0) await source.remove(queue, done)
-  if (again.length > 0) await source.putBack(queue, again, options.retryMs ?? 1_000)
+  for (const [ms, some] of Map.groupBy(again, (message) => retryMs(message, options))) {
+    await source.putBack(queue, some, ms)
+  }
+}
+
+function isPoison({ receiveCount, sentAt }: Received, now: number, options: ConsumeOptions): boolean {
+  const { maxReceives = DEFAULT_MAX_RECEIVES, patienceMs = 0 } = options
+  return receiveCount >= maxReceives && now - sentAt >= patienceMs
+}
+
+/** A group of `heartbeats` waits for its failed message, so it is tried again soon, however often. */
+function retryMs({ receiveCount, group }: Received, { retryMs: first = 1_000 }: ConsumeOptions): number {
+  if (group !== undefined) return first
+  return Math.min(MAX_RETRY_MS, first * 2 ** Math.min(receiveCount - 1, 10))
 }
 
 async function failuresOf(
