@@ -36,7 +36,7 @@ interface Played {
   diesAt: number
 }
 
-interface Told {
+export interface Told {
   /** From death to the loss every framework reads, ms. */
   readonly toldMs: readonly number[]
   readonly missed: number
@@ -84,7 +84,8 @@ async function pairs(trials: number): Promise<Told> {
   return all
 }
 
-async function simulate(options: {
+/** One cluster: agents beat, some die, and every loss is noted. */
+export async function simulate(options: {
   readonly agents: number
   readonly dying: number
   readonly seed: number
@@ -283,7 +284,7 @@ function beatOf({ id, incarnation, number }: Played): string {
   return JSON.stringify(beat)
 }
 
-function percentile(values: readonly number[], share: number): number {
+export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
 }
