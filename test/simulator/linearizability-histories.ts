@@ -64,13 +64,14 @@ export class Histories {
       listIn(this.#ledgers, change.item.agentId).push(operation)
       return [{ change, operation, expects }]
     })
+    const isAlone = changes.length === 1 && changes[0]?.do === 'put'
     return (result) => {
       for (const { change, operation, expects } of asked) {
         operation.answeredAt = this.now()
         if (result.kind === 'committed') continue
         // All conditions are looked at: one that is not to blame held.
         const isToBlame = result.failed.includes(change)
-        operation.input = isToBlame ? { do: 'conflict', expects } : { do: 'read', version: expects }
+        operation.input = isToBlame ? { do: 'conflict', expects, isAlone } : { do: 'read', version: expects }
       }
     }
   }

@@ -7,8 +7,11 @@ export type LedgerInput =
   /** `expects` is the version it was conditional on. */
   | { readonly do: 'write'; readonly expects: number }
   | { readonly do: 'remove'; readonly expects: number }
-  /** Refused because the version was another one. */
-  | { readonly do: 'conflict'; readonly expects: number }
+  /**
+   * Refused because the version was another one. A write by itself that was tried again, and written over meanwhile,
+   * hears the same though it took effect (H1).
+   */
+  | { readonly do: 'conflict'; readonly expects: number; readonly isAlone?: boolean | undefined }
 
 /** The version; 0: there is no ledger. */
 export const LEDGER: Model<number, LedgerInput> = {
@@ -22,7 +25,8 @@ export const LEDGER: Model<number, LedgerInput> = {
       case 'remove':
         return input.expects === version ? 0 : undefined
       case 'conflict':
-        return input.expects === version ? undefined : version
+        if (input.expects !== version) return version
+        return input.isAlone === true ? version + 1 : undefined
     }
   },
   key: String,

@@ -38,6 +38,13 @@ describe('ledgers', () => {
     expect(linearize(history, LEDGER).kind).toBe('impossible')
   })
 
+  test('H1: a write that was tried again and overwritten hears of a conflict with itself', () => {
+    const conflict = op<LedgerInput>(0, 9, { do: 'conflict', expects: 0, isAlone: true })
+    const over = op(4, 5, write(1))
+    expect(linearize([conflict, over], LEDGER).kind).toBe('linearizable')
+    expect(linearize([conflict, over, op(10, 11, read(1))], LEDGER).kind).toBe('impossible')
+  })
+
   test('H1: a write without an answer took effect later, or never', () => {
     const lost = op<LedgerInput>(0, undefined, write(0))
     expect(linearize([lost, op(50, 51, read(0)), op(60, 61, read(1))], LEDGER).kind).toBe('linearizable')
