@@ -2,7 +2,7 @@
 import type { Mail } from '../../master/model.ts'
 import type { SchedulerEvent, TaskStatus } from '../../protocol/messages.ts'
 import type { Session, SimFramework } from './framework.ts'
-import { ENDS, isOver, type View } from './view.ts'
+import { isOver, type View } from './view.ts'
 
 /** A loss is told within this, in time without outages. */
 const TOLD_MS = 240_000
@@ -43,8 +43,8 @@ export class WordCheck {
     if (framework === undefined || framework.state === 'removed') return
     const name = `${frameworkId}/${status.task_id.value}`
     const task = this.#view.tasks.get(name)
-    // An end that is in custody voids what was to be said before it.
-    if (task !== undefined && isOver(task) && !ENDS.has(status.state)) return
+    // Its end, which is in custody or acknowledged, says more than any word before it.
+    if (task !== undefined && isOver(task)) return
     this.#view.violated('S7', `${status.state} of ${name} leaves the mailbox and was never said`, name)
   }
 

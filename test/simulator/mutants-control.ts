@@ -341,9 +341,9 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'removed-go-on',
-    what: 'the tasks of a removed framework are not told to end',
-    mutation: writes(['front', 'detector'], 'run', (run) =>
-      run.wanted === 'end' ? { ...run, wanted: 'run' } : run,
+    what: 'a framework is removed without the note that its tasks must end',
+    mutation: writes(['front', 'detector'], 'framework', ({ openWork, ...framework }) =>
+      openWork === undefined || framework.state === 'removed' ? framework : { ...framework, openWork },
     ),
     ground: { faults: { teardown: 1, killFramework: 1 } },
   },

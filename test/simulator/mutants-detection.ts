@@ -33,8 +33,8 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
     what: 'an agent is marked also if it was heard between verdict and mark',
     mutation: unconditional('detector', (change) => change.kind === 'beats' && change.do === 'check'),
     ground: {
-      ...{ profile: 'default', faults: { partition: 8, pauseHost: 1 } },
-      ...{ strikeMs: 20_000, rates: { pause: 0.003 } },
+      ...{ profile: 'default', agents: 8, faults: { partition: 1 } },
+      ...{ strikeMs: 6_000, rates: { storeSlow: 0.5 } },
     },
   },
   {
