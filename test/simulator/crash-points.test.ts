@@ -1,0 +1,52 @@
+// A process dies at each place of each handler where something happens, before and after; the cluster converges each time.
+import { expect, test } from 'vitest'
+import { hasEffect, pairs, placesOf, singles } from './crash-points.ts'
+import { inThreads } from './workers.ts'
+
+/** Every kind of work that the scenario must come to, or places are missing. */
+const WORK = [
+  ...[
+    'SUBSCRIBE',
+    'ACCEPT',
+    'DECLINE',
+    'REVIVE',
+    'SUPPRESS',
+    'KILL',
+    'RECONCILE',
+    'ACKNOWLEDGE',
+    'TEARDOWN',
+  ].map((type) => `scheduler ${type}`),
+  ...['REGISTER', 'SYNC', 'UPDATES'].map((type) => `agent ${type}`),
+  ...['reader', 'allocator', 'heartbeats', 'detector'],
+]
+
+test('F62: handlers may die at every call that changes something, before and after', {
+  timeout: 900_000,
+}, async () => {
+  const places = await placesOf()
+  expect(WORK.filter((work) => !places.some((place) => place.startsWith(`${work}:`)))).toEqual([])
+  expect(places.some((place) => place.startsWith('scheduler ACCEPT:') && place.includes('put hold'))).toBe(
+    true,
+  )
+  const crashes = singles(places.filter(hasEffect))
+  const failed: string[] = []
+  let index = 0
+  for await (const { result } of inThreads(crashes.map((at) => ({ job: 'crash point', at }) as const))) {
+    const [crash] = crashes[index++] ?? []
+    if (result.violation !== undefined)
+      failed.push(
+        [`${crash?.when} ${crash?.place}`, result.violation.text, ...result.violation.story].join('\n'),
+      )
+    else if (result.reached === 0) failed.push(`${crash?.when} ${crash?.place} was not come to`)
+  }
+  expect(failed).toEqual([])
+})
+
+test('places with an effect are told from those that read; pairs are bounded and spread', () => {
+  expect(hasEffect('scheduler KILL: load framework,task > commit put run')).toBe(true)
+  expect(hasEffect('loop of front: send allocate')).toBe(true)
+  expect(hasEffect('scheduler KILL: commit put run > get framework')).toBe(false)
+  const found = pairs(['a', 'b', 'c'], 5)
+  expect(found).toHaveLength(5)
+  expect(new Set(found.map((pair) => pair.map(({ place }) => place).join())).size).toBe(5)
+})
