@@ -34,7 +34,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   counts: async () => {
     say('counting calls and write units')
     rows.push(...(await measureCounts()))
-rows.push(...(await measureDetection(say)))
+    rows.push(...(await measureDetection(say)))
   },
   nomad: async () => void rows.push(...(await measureNomad(JOBS, say))),
   'machine-loss-default': async () => void rows.push(...(await measureMachineLoss('default', runs(20), say))),
