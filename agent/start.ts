@@ -90,12 +90,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const log = options.log ?? jsonLog(clock.now, (line) => console.log(line))
   const unlock = lockWorkDir(options.workDir)
   try {
-    return await startLocked(
-      { ...options, controlPlane, workDir: realpathSync(options.workDir) },
-      clock,
-      log,
-      unlock,
-    )
+    const workDir = realpathSync(options.workDir)
+    return await startLocked({ ...options, controlPlane, workDir }, clock, log, unlock)
   } catch (error) {
     unlock()
     throw error
