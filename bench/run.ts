@@ -34,8 +34,8 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   counts: async () => {
     say('counting calls and write units')
     rows.push(...(await measureCounts()))
-    rows.push(...(await measureDetection(say)))
   },
+  detection: async () => void rows.push(...(await measureDetection(say))),
   nomad: async () => void rows.push(...(await measureNomad(JOBS, say))),
   'machine-loss-default': async () => void rows.push(...(await measureMachineLoss('default', runs(20), say))),
   'machine-loss-fast': async () => void rows.push(...(await measureMachineLoss('fast', runs(20), say))),
