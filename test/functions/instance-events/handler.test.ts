@@ -229,7 +229,7 @@ describe('broken events', () => {
     await w.queues.send('instance-events', stateChange(instanceId, 'terminated'))
     await read(w)
     expect((await agent.ledger()).life).toBe('gone')
-    for (let second = 0; second < 10; second++) {
+    for (let second = 0; second < 40; second++) {
       w.clock.move(1_000)
       await read(w)
     }
