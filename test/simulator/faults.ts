@@ -5,7 +5,7 @@ import type { Operator } from './operator.ts'
 import type { Plane } from './plane.ts'
 import type { Story } from './story.ts'
 import type { Chance, VirtualTime } from './virtual-time.ts'
-import type { Weather } from './weather.ts'
+import { CALM, type Weather } from './weather.ts'
 
 export interface World {
   readonly time: VirtualTime
@@ -137,6 +137,8 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
       void operator.call(call, one.name, agentId)
       time.after(chance.between(60_000, 300_000), () => {
         if (one.agentId !== undefined && one.agentId !== agentId) return
+        // In the quiet nobody takes a machine away that was never gone.
+        if (weather.rates === CALM) return
         story.tell(`FAULT ${one.name} is repaired and comes back empty`, one.name, agentId)
         one.renew()
         void world.start(one)
