@@ -10,6 +10,7 @@ import type { SchedulerCall, SchedulerEvent, TaskState } from '../../protocol/me
 import { add, contains, unallocate } from '../../protocol/resources.ts'
 import type { CommitResult, Store } from '../../store/store.ts'
 import { DetectionCheck } from './check-detection.ts'
+import { EndCheck } from './check-end.ts'
 import { NumberCheck } from './check-numbers.ts'
 import { OfferCheck } from './check-offers.ts'
 import { WholeCheck } from './check-whole.ts'
@@ -18,7 +19,7 @@ import { WordCheck } from './check-words.ts'
 import type { FrameworkObserver, Session, SimFramework } from './framework.ts'
 import type { Machine, MachineObserver } from './machine.ts'
 import { type Story, Violation } from './story.ts'
-import { clocksMs, ENDS, isOver, type View } from './view.ts'
+import { clocksMs, ENDS, type View } from './view.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import type { Weather } from './weather.ts'
 import { SECRET } from './workloads.ts'
@@ -539,124 +540,9 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
     this.#whole.often()
   }
 
-  /** At the end of a long quiet time: the three views agree, nothing leaks, nothing is left open. */
   atTheEnd(frameworks: readonly SimFramework[], machines: readonly Machine[], quietMs: number): void {
-    const live = [...this.tasks].filter(([, task]) => task.standing !== 'finished' && !isOver(task))
-    const running = new Map<string, Machine[]>()
-    for (const machine of machines)
-      for (const task of machine.running()) running.set(task, [...(running.get(task) ?? []), machine])
-    for (const [key, where] of running) {
-      const task = this.tasks.get(key)
-      if (where.length > 1)
-        this.violated('S3', `${key} runs on ${where.map(({ name }) => name).join(' and ')}`, key)
-      const frameworkId = key.slice(0, key.indexOf('/'))
-      if (this.frameworks.get(frameworkId)?.state === 'removed')
-        this.violated('S17', `${key} runs on ${where[0]?.name}, its framework is removed (F55)`, key)
-      if (task === undefined || task.standing === 'finished' || isOver(task))
-        this.violated(
-          'F61',
-          `${key} runs on ${where[0]?.name} but the control plane has ${task?.mesos.state ?? 'nothing'}`,
-          key,
-        )
-    }
-    for (const [key, task] of live) {
-      if (task.standing === 'lost') {
-        const ledger = this.ledgers.get(task.agentId)
-        if (ledger?.life === 'active')
-          this.violated('L1', `${key} is lost but its agent is back`, key, task.agentId)
-        continue
-      }
-      if (!running.has(key))
-        this.violated(
-          'L1',
-          `${key} is ${task.mesos.state} in the control plane and runs nowhere`,
-          key,
-          task.agentId,
-        )
-      else if (task.mesos.state !== 'TASK_RUNNING')
-        this.violated('L1', `${key} runs but is ${task.mesos.state}`, key, task.agentId)
-    }
-    for (const [key, task] of this.tasks)
-      if (task.custody.length > 0) {
-        const framework = frameworks.find(({ frameworkId }) => frameworkId === task.frameworkId)
-        if (framework !== undefined)
-          this.violated(
-            'S5',
-            `${key} still has ${task.custody.length} updates nobody acknowledged, head ${task.custody[0]?.status.state}`,
-            key,
-            task.agentId,
-          )
-      }
-    for (const framework of frameworks) this.#compare(framework, quietMs)
-    for (const ledger of this.ledgers.values()) {
-      if (ledger.openWork !== undefined || ledger.life === 'returning')
-        this.violated('L1', `work is left open on ${ledger.agentId}`, ledger.agentId)
-      if (Object.keys(ledger.holds).length > 0)
-        this.violated('S18', `a hold is left on ${ledger.agentId}`, ledger.agentId)
-      this.#checkSums(ledger.agentId)
-    }
-    for (const machine of machines) this.#compareAgent(machine)
-  }
-
-  #compareAgent(machine: Machine): void {
-    const { state, agentId } = machine
-    if (state === undefined || agentId === undefined) return
-    const ledger = this.ledgers.get(agentId)
-    if (ledger?.life !== 'active') {
-      this.violated('L1', `${machine.name} runs but ${agentId} is ${ledger?.life}`, agentId, machine.name)
-      return
-    }
-    const wanted = new Set(this.runs.get(agentId)?.keys() ?? [])
-    for (const key of state.tasks.keys())
-      if (!wanted.has(key))
-        this.violated('F61', `${machine.name} has ${key} on record, its list does not`, key, agentId)
-    for (const key of wanted)
-      if (!state.tasks.has(key))
-        this.violated('F61', `${key} is wanted on ${machine.name} and not on record`, key, agentId)
-    for (const key of this.executors.get(agentId)?.keys() ?? [])
-      if (!state.executors.has(key))
-        this.violated('S18', `executor ${key} is charged on ${machine.name} and is not there`, key, agentId)
-  }
-
-  #compare(framework: SimFramework, quietMs: number): void {
-    const { frameworkId } = framework
-    if (frameworkId === undefined || framework.session === undefined) {
-      this.violated('L1', `${framework.name} is not subscribed at the end`, framework.name)
-      return
-    }
-    const own = framework.live()
-    for (const { taskId, state, killedAt } of own) {
-      const key = `${frameworkId}/${taskId}`
-      const task = this.tasks.get(key)
-      if (task === undefined || task.standing === 'finished' || (isOver(task) && task.custody.length === 0))
-        this.violated(
-          'F61',
-          `${framework.name} believes ${taskId} is ${state}, the control plane has ${task?.mesos.state ?? 'nothing'} (${task?.standing ?? '-'})`,
-          key,
-        )
-      else if (task.standing === 'live' && killedAt !== undefined)
-        this.violated(
-          'L3',
-          `${taskId} of ${framework.name} was to be killed and is ${state}`,
-          key,
-          task.agentId,
-        )
-    }
-    const known = new Set(own.map(({ taskId }) => taskId))
-    for (const [key, task] of this.tasks) {
-      if (task.frameworkId !== frameworkId || task.standing !== 'live' || isOver(task)) continue
-      if (!known.has(task.taskId))
-        this.violated('F61', `${key} is ${task.mesos.state} and ${framework.name} believes it over`, key)
-    }
-    // An offer that nobody heard of stands until its timeout.
-    const isLongEnough = quietMs > this.settings.offerTimeoutMs + 60_000
-    if (isLongEnough && own.length < framework.options.wanted)
-      this.violated(
-        'L2',
-        `${framework.name} has ${own.length} of ${framework.options.wanted} tasks at the end`,
-        framework.name,
-        frameworkId,
-      )
+    new EndCheck(this).all(frameworks, machines, quietMs)
+    for (const agentId of this.ledgers.keys()) this.#checkSums(agentId)
   }
 }
 

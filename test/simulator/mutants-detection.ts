@@ -1,5 +1,6 @@
 // Planted bugs of detection and of time: hearing, verdicts, the guard, deadlines, losses and returns.
 
+import type { Run, Task } from '../../master/model.ts'
 import type { Mutant } from './mutants.ts'
 import { inFunctions, reads, unconditional, withStore, writes } from './planting.ts'
 
@@ -139,8 +140,18 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'impatient-launches',
-    what: 'launches are stopped before their deadline',
-    mutation: reads('detector', 'run', (run) => ({ ...run, answerBy: 0 })),
+    what: 'launches are stopped before their deadline, answered or not',
+    mutation: inFunctions('detector', (env) =>
+      withStore(env, {
+        item: (kind, item) => {
+          if (kind === 'run') return { ...(item as Run), answerBy: 0 }
+          if (kind !== 'task') return item
+          const task = item as Task
+          return { ...task, lastUpdate: 0, mesos: { ...task.mesos, state: 'TASK_STAGING' } }
+        },
+      }),
+    ),
+    ground: { faults: { killHost: 1 } },
   },
 ]
 
