@@ -77,6 +77,7 @@ async function main(): Promise<void> {
     restored: options.restored,
     settings: localSettings(options.profile, {
       streamGraceMs: options.streamGraceMs,
+      canaryWaitMs: 100,
       agentRemovalRateLimit: options.agentRemovalRateLimit,
       registryMaxAgentAgeMs: options.registryMaxAgentAgeMs,
       registryMaxAgentCount: options.registryMaxAgentCount,

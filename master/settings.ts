@@ -38,6 +38,8 @@ export interface Settings {
   readonly agentRemovalRateLimit?: RemovalRateLimit | undefined
   /** Who an agent is: the signer of its call, or on emulators the call itself (R16). */
   readonly agentIdentity: 'signed' | 'claimed'
+  /** How long a tick waits for its own canary when that decides whether somebody is silent, ms; not when absent. */
+  readonly canaryWaitMs?: number | undefined
   /** How often readers look into mailboxes; `READER_PAUSES` when absent. */
   readonly readerPauses?: ReaderPauses | undefined
   /** What the cloud's notices of a machine's end are answered with. */
