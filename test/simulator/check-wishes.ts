@@ -28,7 +28,7 @@ export class WishCheck {
     const framework = frameworks.get(run.frameworkId)
     if (framework === undefined || framework.state === 'removed') return
     const isDrained = ledgers.get(run.agentId)?.drain !== undefined && this.#drained.has(run.agentId)
-    const isOverdue = run.answerBy <= time.now() + clocksMs(settings)
+    const isOverdue = (before ?? run).answerBy <= time.now() + clocksMs(settings)
     const mayStop = this.#killed.has(key) || isDrained || isOverdue
     if (run.wanted === 'stop' && mayStop) return
     violated('S9', `${key} is to ${run.wanted}, and nobody asked for it`, key, run.agentId)

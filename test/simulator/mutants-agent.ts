@@ -22,18 +22,15 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'agent-drops-untaken-updates',
-    what: 'an agent forgets updates that were answered with not-yet',
+    name: 'agent-drops-unanswered-updates',
+    what: 'an agent forgets updates once they are sent, whether or not they are answered',
     agentMutation: {
-      answer(call, answer) {
-        if (call.type !== 'UPDATES') return answer
-        // The answer to an UPDATES call, see protocol/agent-messages.ts.
-        const { results } = answer as { results?: readonly string[] }
-        const taken = call.updates.map((_, index) => (results?.[index] === 'known' ? 'known' : 'taken'))
-        return { kind: 'answered', generation: call.applied, ...(answer as object), results: taken }
-      },
+      unanswered: (call) =>
+        call.type === 'UPDATES'
+          ? { kind: 'answered', generation: call.applied, results: call.updates.map(() => 'taken') }
+          : undefined,
     },
-    ground: { faults: { silence: 4, ...RESTARTS } },
+    ground: { faults: RESTARTS },
   },
   {
     name: 'agent-forgets-tasks',

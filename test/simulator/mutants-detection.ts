@@ -102,8 +102,8 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
       all.some(({ kind, do: how, item }) => kind === 'task' && how === 'put' && isLost(item)),
     ),
     ground: {
-      ...{ profile: 'default', faults: CUT_OFF },
-      ...{ strikeMs: 20_000, rates: { pause: 0.004 } },
+      ...{ profile: 'default', agents: 8, faults: { partition: 1 } },
+      ...{ strikeMs: 6_000, rates: { pause: 0.01 } },
     },
   },
   {
