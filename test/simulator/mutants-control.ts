@@ -236,13 +236,13 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
     }),
   },
   {
-    name: 'lag-not-seen',
-    what: 'beats that show an agent behind its list ask for nothing',
-    mutation: inFunctions('heartbeats', (env) => ({
+    name: 'agents-untold',
+    what: 'agents are told neither of changes nor that they lag behind',
+    mutation: inFunctions(['front', 'heartbeats'], (env) => ({
       ...env,
       queues: { ...env.queues, sendToAgent: async () => {} },
     })),
-    ground: { profile: 'default', rates: { queueDropped: 0.3 }, faults: { killHost: 1 } },
+    ground: { profile: 'default', faults: { killFramework: 1 } },
   },
   {
     name: 'holds-for-ever',
