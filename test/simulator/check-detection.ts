@@ -60,7 +60,8 @@ export class DetectionCheck {
       )
       return
     }
-    const heardFor = weather.longestClear(silence)
+    // A shorter outage breaks no chain of canaries.
+    const heardFor = weather.longestClear(silence, settings.profile.hearingGapMs)
     if (heardFor < timeoutMs - tickMs)
       violated(
         'S15',

@@ -80,13 +80,13 @@ export class Weather {
     this.#outages.push({ from: this.#time.now(), until })
   }
 
-  /** The longest time since `since` in which nothing was away, ms. */
-  longestClear(since: number): number {
+  /** The longest time since `since` in which nothing was away, ms; outages shorter than `apartFromMs` do not count. */
+  longestClear(since: number, apartFromMs = 0): number {
     const now = this.#time.now()
     let from = since
     let longest = 0
     for (const outage of this.#outages) {
-      if (outage.until <= from) continue
+      if (outage.until <= from || outage.until - outage.from < apartFromMs) continue
       longest = Math.max(longest, Math.min(outage.from, now) - from)
       from = Math.max(from, outage.until)
     }
