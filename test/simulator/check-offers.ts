@@ -22,6 +22,12 @@ export class OfferCheck {
     this.#gates.set(gate.frameworkId, of.set(gate.index, gate))
   }
 
+  /** All gates say that the framework is removed; until then a call may still pass. */
+  isShut(frameworkId: string): boolean {
+    const gates = [...(this.#gates.get(frameworkId)?.values() ?? [])]
+    return gates.length > 0 && gates.every(({ removed }) => removed)
+  }
+
   /** S19, S17: once all gates are closed to a session, none of its offers is accepted (accept-after-takeover). */
   onAccept(changes: readonly Change[]): void {
     const frameworkIds = changes.flatMap(({ kind, do: how, item, when }) => {

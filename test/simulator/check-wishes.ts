@@ -35,8 +35,8 @@ export class WishCheck {
   }
 
   /** S17: a removed framework begins nothing any more (accept-after-teardown). */
-  onTask(key: string, task: Task, before: Task | undefined): void {
-    if (before !== undefined || task.standing !== 'live') return
+  onTask(key: string, task: Task, before: Task | undefined, isShut: (frameworkId: string) => boolean): void {
+    if (before !== undefined || task.standing !== 'live' || !isShut(task.frameworkId)) return
     const framework = this.#view.frameworks.get(task.frameworkId)
     if (framework?.state === 'removed')
       this.#view.violated('S17', `${key} begins after its framework was removed`, key, task.frameworkId)

@@ -271,6 +271,7 @@ const BROKEN: readonly Broken[] = [
     how: ({ put, checker }) => {
       checker.torndown(FRAMEWORK)
       put('framework', newFramework({ state: 'removed' }))
+      put('gate', { version: 1, frameworkId: FRAMEWORK, index: 0, removed: true, epoch: 9 })
       put('task', newTask('t1'))
     },
   },

@@ -243,7 +243,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   #onTask(key: string, task: Task): void {
     const before = this.tasks.get(key)
     this.tasks.set(key, task)
-    this.#wishes.onTask(key, task, before)
+    this.#wishes.onTask(key, task, before, (id) => this.#offers.isShut(id))
     const state = task.mesos.state
     if (before !== undefined) this.#checkTransition(key, before, task)
     if (before?.mesos.state !== state || before?.standing !== task.standing)

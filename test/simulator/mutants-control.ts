@@ -140,7 +140,7 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
     name: 'gates-unchecked',
     what: 'calls do not check the gate of their framework',
     mutation: unconditional('front', ({ kind, do: how }) => kind === 'gate' && how === 'check'),
-    ground: { faults: { takeOver: 6, teardown: 1 }, strikeMs: 15_000, rates: { pause: 0.01 } },
+    ground: { agents: 8, faults: { takeOver: 1 }, strikeMs: 6_000, rates: { pause: 0.02 } },
   },
   {
     name: 'lease-unchecked',
@@ -338,14 +338,6 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
       }),
     ),
     ground: { faults: { silence: 1 }, settings: { offerTimeoutMs: 60_000 } },
-  },
-  {
-    name: 'removed-go-on',
-    what: 'a framework is removed without the note that its tasks must end',
-    mutation: writes(['front', 'detector'], 'framework', ({ openWork, ...framework }) =>
-      openWork === undefined || framework.state === 'removed' ? framework : { ...framework, openWork },
-    ),
-    ground: { faults: { teardown: 1, killFramework: 1 } },
   },
   {
     name: 'words-unwritten',
