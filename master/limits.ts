@@ -76,3 +76,5 @@ export const FRAMEWORK_TOMBSTONE_MS = 28 * 24 * 3_600_000
 export const LAUNCH_ANSWER_MS = 10 * 60_000
 /** An ACCEPT in pieces is finished or given up within this. */
 export const HOLD_MS = 30_000
+/** A loss is told to frameworks that were away for a day at most; then it is garbage. */
+export const LOSS_TOLD_MS = 24 * 3_600_000

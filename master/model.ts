@@ -372,6 +372,8 @@ export interface Loss extends Versioned {
   readonly number: number
   readonly agentId: string
   readonly at: number
+  /** Garbage behind it: no reader tells a loss that is older than `LOSS_TOLD_MS`. Whole seconds since 1970. */
+  readonly ttl?: number | undefined
 }
 
 /** Made once, changed by a restore only: who this cluster is. */

@@ -76,7 +76,7 @@ export const KINDS: { readonly [K in ItemKind]: KindOf<K> } = {
     resources: ['body.offer.resources'],
   },
   lossHead: { ...plain, pk: () => 'LOSSES', sk: () => 'HEAD' },
-  loss: { ...plain, pk: () => 'LOSSES', sk: ({ number }) => padded(number) },
+  loss: { ...plain, pk: () => 'LOSSES', sk: ({ number }) => padded(number), lifted: ['ttl'] },
   cluster: { ...plain, pk: () => 'CLUSTER', sk: () => 'CLUSTER' },
   tick: { ...plain, pk: () => 'CLUSTER', sk: () => 'TICK' },
   allocation: { ...plain, pk: () => 'CLUSTER', sk: () => 'ALLOCATION', lifted: ['fence'] },

@@ -10,7 +10,7 @@
 //   withdrawn      as RESCIND, if the offer was said on this stream  at once
 //   notice         once, unless it is of an older session            at once
 //   reconcile-all  page by page, if of this session                  with the last page
-import { RESEND_MAX_MS, RESEND_MIN_MS } from '../../master/limits.ts'
+import { LOSS_TOLD_MS, RESEND_MAX_MS, RESEND_MIN_MS } from '../../master/limits.ts'
 import type { Called, Loss, Mail } from '../../master/model.ts'
 import { isTerminal } from '../../master/task-state.ts'
 import type { Offer, SchedulerEvent, TaskStatus } from '../../protocol/messages.ts'
@@ -64,8 +64,6 @@ export interface Plan {
 
 /** A word nobody called after is kept for its framework's next session, but not for ever (R3). */
 const WORD_KEPT_MS = 24 * 3_600_000
-/** Losses older than this are not told to frameworks that were away so long. */
-const LOSS_TOLD_MS = 24 * 3_600_000
 /** Offers remembered as said; an older one is withdrawn without RESCIND, its ACCEPT is answered as invalid. */
 const MAX_OFFERS_REMEMBERED = 20_000
 /** Offers in one event; a record should not grow without a bound. */

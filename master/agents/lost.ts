@@ -11,6 +11,7 @@ import { isEmpty } from '../../protocol/resources.ts'
 import type { Context } from '../context.ts'
 import { type Change, type Decision, nothing } from '../decision.ts'
 import { isCapable } from '../frameworks/roles.ts'
+import { LOSS_TOLD_MS } from '../limits.ts'
 import { removeUpdateMail, wordMail } from '../mail.ts'
 import type {
   AgentEntry,
@@ -250,6 +251,7 @@ export function closeLosses(
 ): Decision<readonly string[]> {
   const changes: Change[] = []
   const closed: string[] = []
+  const ttl = Math.ceil((context.now + 2 * LOSS_TOLD_MS) / 1000)
   let last = head?.last ?? 0
   for (const ledger of ledgers.slice(0, LOSSES_PER_TRANSACTION)) {
     const work = ledger.openWork
@@ -262,7 +264,7 @@ export function closeLosses(
     changes.push({
       do: 'put',
       kind: 'loss',
-      item: { version: 0, number: last, agentId: ledger.agentId, at: context.now },
+      item: { version: 0, number: last, agentId: ledger.agentId, at: context.now, ttl },
       when: { name: 'absent' },
     })
   }
