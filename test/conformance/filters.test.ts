@@ -171,5 +171,6 @@ test('C66 more than 365 days act as 365 days', async () => {
   await aMoment()
   expect(count(framework, isOffer)).toBe(1)
   await cluster.clock.advance(DAY_MS + 5_000, { stepMs: DAY_MS / 2, settleMs: 100 })
-  await moveUntil(cluster, () => count(framework, isOffer) > 1, { atMostMs: 20_000 })
+  // After such a leap the first ticks are an outage's; a quarter of an hour is still little of the 35 days.
+  await moveUntil(cluster, () => count(framework, isOffer) > 1, { atMostMs: 900_000 })
 })
