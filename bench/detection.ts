@@ -5,10 +5,9 @@
 import { register } from '../functions/agents/register.ts'
 import { sync } from '../functions/agents/sync.ts'
 import { detect } from '../functions/detector/handler.ts'
-import type { Environment } from '../functions/environment.ts'
+import type { Environment, Ids } from '../functions/environment.ts'
 import { heartbeats } from '../functions/heartbeats/handler.ts'
 import { inProcessBells } from '../functions/ports/bells.ts'
-import { randomIds } from '../functions/ports/ids.ts'
 import type { QueueMessage } from '../functions/ports/queues.ts'
 import { indexShardOf } from '../master/agents/register.ts'
 import type { Change } from '../master/decision.ts'
@@ -151,7 +150,7 @@ async function worldOf(count: number, chance: () => number): Promise<BenchWorld>
   const env: Environment = {
     store: memoryStore({ clock }),
     clock,
-    ids: randomIds,
+    ids: idsBy(chance),
     settings: localSettings('default', {
       beatShards: shards,
       // A multiple of the ticks of a round, as docs/detection.md advises for large clusters.
@@ -244,7 +243,7 @@ async function populate(env: Environment, count: number, chance: () => number): 
   const agents: Played[] = []
   let changes: Change[] = []
   for (let index = 0; index < count; index++) {
-    const agentId = index === 0 ? answer.agentId : `${env.cluster.id}-S${randomIds.random()}`
+    const agentId = index === 0 ? answer.agentId : `${env.cluster.id}-S${env.ids.random()}`
     // Shards as full as they are meant to be: chance would make some twice as large.
     const beatShard = index === 0 ? ledger.beatShard : index % env.settings.beatShards
     agents.push({
@@ -273,7 +272,7 @@ async function populate(env: Environment, count: number, chance: () => number): 
       },
     )
     if (changes.length < 100 && index < count - 1) continue
-    await env.store.commit(changes, randomIds.uuid())
+    await env.store.commit(changes, env.ids.uuid())
     changes = []
   }
   return agents
@@ -287,6 +286,16 @@ function beatOf({ id, incarnation, number }: Played): string {
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
+}
+
+/** Ids by the seed, for shards and orders follow from them. */
+function idsBy(chance: () => number): Ids {
+  const hex = (digits: number) =>
+    Array.from({ length: digits }, () => Math.floor(chance() * 16).toString(16)).join('')
+  return {
+    random: () => hex(22),
+    uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`,
+  }
 }
 
 /** mulberry32: the same seed, the same losses. */

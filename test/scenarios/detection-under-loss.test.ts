@@ -1,4 +1,5 @@
-// Detection while one message in twenty gets lost: the bench's own simulation, at sizes a test can afford.
+// Detection while one message in twenty gets lost: the bench's own simulation, at sizes a test can afford. By seed:
+// where a shard loses three canaries in a row (one tick in eight thousand), all its dead are told a timeout later.
 import { expect, test } from 'vitest'
 import { percentile, simulate } from '../../bench/detection.ts'
 
