@@ -133,6 +133,7 @@ async function startLocked(
   let link: Link | undefined
   let port = options.port
   let stopped = false
+  const whenStopped = Promise.withResolvers<void>()
   let ending: Promise<void> | undefined
   const performer: Performer = newPerformer(
     {
@@ -272,6 +273,7 @@ async function startLocked(
   async function stop(): Promise<void> {
     if (stopped) return
     stopped = true
+    whenStopped.resolve()
     link?.stop()
     collection.stop()
     acting.stop()
@@ -288,7 +290,9 @@ async function startLocked(
 
   async function endNow(how: 'told' | 'untold'): Promise<void> {
     if (stopped) return
-    await endEverything({ acting, clock, containers, link: how === 'told' ? link : undefined })
+    // What breaks meanwhile, like the disk, stops the agent itself: then nothing more comes of it.
+    const everything = endEverything({ acting, clock, containers, link: how === 'told' ? link : undefined })
+    await Promise.race([everything, whenStopped.promise])
     await stop()
   }
 }
