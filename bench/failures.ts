@@ -134,18 +134,17 @@ class World {
     await new Promise((resolve) => setTimeout(resolve, this.#beatMs * (1 + Math.random())))
   }
 
-  /** Both times from the kill; the machine is repaired afterwards. */
+  /** The machine of that index, or the next one that has tasks. Times from the kill; it is repaired afterwards. */
   async loseMachine(
     index: number,
     atOnce?: () => Promise<void>,
   ): Promise<{ readonly toldMs: number; readonly replacedMs: number }> {
-    const machine = this.#machines[index]
-    const agent = machine?.agentId
-    const lost = this.#keeper
-      .view()
-      .kept.filter((one) => one.agent === agent)
-      .map(({ task }) => task)
-    if (machine === undefined || lost.length === 0) throw new Error(`machine ${index} has no task to lose`)
+    const { kept } = this.#keeper.view()
+    const tasksOf = ({ agentId }: Machine) => kept.filter((one) => one.agent === agentId)
+    const machine = [...this.#machines.slice(index), ...this.#machines].find((one) => tasksOf(one).length > 0)
+    if (machine === undefined) throw new Error('no machine has a task to lose')
+    const agent = machine.agentId
+    const lost = tasksOf(machine).map(({ task }) => task)
     const from = this.#heard.length
     const began = performance.now()
     const doing = atOnce?.()
