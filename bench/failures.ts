@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { PROFILES } from '../master/settings.ts'
 import { type LiveCluster, startLiveCluster } from '../test/live/cluster.ts'
 import { Keeper, type KeeperWord } from '../test/live/keeper.ts'
-import { Machine } from '../test/live/machines.ts'
+import { type Machine, startMachines } from '../test/live/machines.ts'
 import { until } from '../test/live/until.ts'
 import { format, type Row, spreadOf } from './figures.ts'
 
@@ -215,18 +215,7 @@ async function withCluster(profile: Profile, measure: (world: World) => Promise<
     say: (word) => heard.push({ ...word, at: performance.now() }),
   })
   try {
-    const machines = Array.from(
-      { length: MACHINES },
-      (_, index) =>
-        new Machine({
-          index,
-          masterUrl: cluster.url,
-          port: cluster.port + 1 + index,
-          dataDir: cluster.dataDir,
-        }),
-    )
-    for (const machine of machines) machine.start()
-    await Promise.all(machines.map((machine) => machine.untilRegistered()))
+    const machines = await startMachines(cluster, MACHINES)
     keeper.start()
     await measure(new World({ cluster, machines, keeper, heard, beatMs: PROFILES[profile].beatMs }))
   } finally {

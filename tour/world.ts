@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LiveCluster, startLiveCluster } from '../test/live/cluster.ts'
 import { KeeperHandle } from '../test/live/keeper-handle.ts'
-import { Machine } from '../test/live/machines.ts'
+import { type Machine, startMachines } from '../test/live/machines.ts'
 import { identitiesOf, machineOf, type RealProcess, tasksOf } from '../test/live/really-running.ts'
 import { until } from '../test/live/until.ts'
 
@@ -29,18 +29,7 @@ export class World {
     onCluster(starting)
     const cluster = await starting
     mkdirSync(join(cluster.dataDir, 'traces'))
-    const machines = Array.from(
-      { length: MACHINES },
-      (_, index) =>
-        new Machine({
-          index,
-          masterUrl: cluster.url,
-          port: cluster.port + 1 + index,
-          dataDir: cluster.dataDir,
-        }),
-    )
-    for (const machine of machines) machine.start()
-    await Promise.all(machines.map((machine) => machine.untilRegistered()))
+    const machines = await startMachines(cluster, MACHINES)
     const world = new World(cluster, machines, startScheduler(cluster))
     await world.untilKept(TASKS)
     return world

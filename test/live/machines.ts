@@ -131,3 +131,18 @@ export class Machine {
     ]
   }
 }
+
+/** So many machines, on the ports behind the control plane's; resolves when all are registered. */
+export async function startMachines(
+  cluster: { readonly url: string; readonly port: number; readonly dataDir: string },
+  count: number,
+): Promise<readonly Machine[]> {
+  const { url: masterUrl, port, dataDir } = cluster
+  const machines = Array.from(
+    { length: count },
+    (_, index) => new Machine({ index, masterUrl, port: port + 1 + index, dataDir }),
+  )
+  for (const machine of machines) machine.start()
+  await Promise.all(machines.map((machine) => machine.untilRegistered()))
+  return machines
+}
