@@ -2,7 +2,7 @@
 //
 // It is the exclusive or of one hash per task, so that adding or removing a task is one step and order is nothing.
 // 64 bits as 16 hexadecimal digits; a list of n tasks agrees by chance once in 2^64.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 export const EMPTY_DIGEST = '0000000000000000'
 
@@ -12,8 +12,8 @@ export function toggled(
   task: { readonly frameworkId: string; readonly taskId: string; readonly launchGeneration: number },
 ): string {
   const text = `${task.frameworkId}/${task.taskId}/${task.launchGeneration}`
-  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
-  return (BigInt(`0x${digest}`) ^ BigInt(`0x${hash}`)).toString(16).padStart(16, '0')
+  const own = hash('sha256', text, 'hex').slice(0, 16)
+  return (BigInt(`0x${digest}`) ^ BigInt(`0x${own}`)).toString(16).padStart(16, '0')
 }
 
 /** The digest of a whole list. */

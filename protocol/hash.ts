@@ -1,12 +1,12 @@
 // Short hashes: to spread things over shards, and to name a thing by what it consists of.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** A number of 32 bits that is the same for the same text, for choosing one of a few places. */
 export function spread(text: string): number {
-  return createHash('sha256').update(text).digest().readUInt32BE(0)
+  return hash('sha256', text, 'buffer').readUInt32BE(0)
 }
 
 /** A path-safe name of 22 characters that two different lists share by chance once in 2^64 tries. */
 export function nameOf(parts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)
+  return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 22)
 }

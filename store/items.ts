@@ -121,25 +121,21 @@ export function writeItem<K extends ItemKind>(
   attempt: string,
   unitBytes = UNIT_BYTES,
 ): Row {
-  const { schema, lifted } = KINDS[kind]
+  const row = rowBeside(kind, item, attempt)
   const body: Record<string, unknown> = { ...item, version: undefined }
-  const beside: Partial<Record<Lifted, unknown>> = {}
-  for (const field of lifted) {
-    beside[field] = liftable(kind, field, item[field])
-    body[field] = undefined
-  }
+  for (const field of KINDS[kind].lifted) body[field] = undefined
   for (const path of RESOURCE_PATHS[kind]) shorten(body, path, 0)
-  const key = keyOf(kind, item)
+  return { ...row, body: pack(withoutCluster(row, writeBody(body)), sizeOf(row), unitBytes) }
+}
+
+/** The same row without its body: all that conditions and the table's expiry look at. */
+export function rowBeside<K extends ItemKind>(kind: K, item: Items[K] & Refs[K], attempt: string): Row {
+  const { schema, lifted } = KINDS[kind]
+  const beside: Partial<Record<Lifted, unknown>> = {}
+  for (const field of lifted) beside[field] = liftable(kind, field, item[field])
   // `lifted` names fields of the item that have the row's types; a table that did not would not compile.
-  const row: Row = {
-    ...key,
-    version: item.version + 1,
-    schema,
-    attempt,
-    body: '',
-    ...(beside as Pick<Row, Lifted>),
-  }
-  return { ...row, body: pack(withoutCluster(key, writeBody(body)), sizeOf(row), unitBytes) }
+  const fields = beside as Pick<Row, Lifted>
+  return { ...keyOf(kind, item), version: item.version + 1, schema, attempt, body: '', ...fields }
 }
 
 /** The item of a row. Throws on a row of a later release than the next one. */
