@@ -278,8 +278,9 @@ function pauseAfter(reading: Reading, made: Plan, now: number): number {
   const isIdle = ownNow - reading.lastSaidAt > busyForMs
   const pauseMs = isIdle ? idleMs : isBusy ? Math.min(reading.pauseMs, firstMs) : reading.pauseMs
   reading.pauseMs = Math.min(Math.max(pauseMs, firstMs) * 1.5, longestMs)
-  const dueMs = made.dueAt === undefined ? Number.POSITIVE_INFINITY : made.dueAt - now
-  return Math.max(0, Math.min(pauseMs, dueMs))
+  if (made.dueAt === undefined) return pauseMs
+  // For a host whose clock is off, cluster time stands still between ticks: what is nearly due stays so for seconds.
+  return Math.min(pauseMs, Math.max(made.dueAt - now, firstMs))
 }
 
 /** How a session ended that is not ours any more: its framework's item knows. */
