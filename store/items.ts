@@ -192,7 +192,11 @@ function padded(number: number): string {
 /** DynamoDB: a partition key has 1 to 2048 bytes, a sort key 1 to 1024. Broken surrogates would be changed on the way. */
 function isGoodKey({ pk, sk }: RowKey): boolean {
   if (sk === '' || !pk.isWellFormed() || !sk.isWellFormed()) return false
-  return Buffer.byteLength(pk) <= 2048 && Buffer.byteLength(sk) <= 1024
+  // No character takes more than three bytes for each of its units.
+  return (
+    (3 * pk.length <= 2048 || Buffer.byteLength(pk) <= 2048) &&
+    (3 * sk.length <= 1024 || Buffer.byteLength(sk) <= 1024)
+  )
 }
 
 function liftable(kind: ItemKind, field: Lifted, value: unknown): unknown {

@@ -16,12 +16,12 @@ import type { CommitResult, Found, PartitionKinds, Store } from './store.ts'
 export const MAX_ITEM_BYTES = 400 * 1024
 export const MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 /** One row in so many is written out although its item is kept. */
-const SAMPLED = 16
+const SAMPLED = 64
 
 /**
  * The store over `rows`; `clock` says what is past its ttl.
  * @param options `unitBytes`: see `packing.ts`; `remembers`: for a table that gives out the very same rows again and
- *   again: items are kept beside them, frozen, and only one row in sixteen is written out and read back, to see that
+ *   again: items are kept beside them, frozen, and only one row in sixty-four is written out and read back, to see that
  *   both ways come to the same
  */
 export function storeOver(

@@ -6,7 +6,6 @@
 // is read afresh each time, and ledgers of agents that left it are thrown away.
 import type { AgentView } from '../../master/allocator/allocate.ts'
 import type { AgentEntry, Allocation, Framework, Ledger } from '../../master/model.ts'
-import { spread } from '../../protocol/hash.ts'
 import { all } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
 import { loadTogether } from '../load-together.ts'
@@ -46,7 +45,7 @@ export async function readWorld(env: Environment, known: Set<string>): Promise<W
   })
   return {
     allocation: allocation[0],
-    agents: shuffled(agents, spread(env.ids.random())),
+    agents: shuffled(agents, Math.floor((env.random ?? Math.random)() * 2 ** 32)),
     frameworks: frameworks.map(({ item }) => item),
   }
 }

@@ -5,7 +5,7 @@
 // The whole index is read only when somebody is overdue, for the guard counts all that are reachable.
 import type { AgentEntry, Beats, Ledger, Tick } from '../../master/model.ts'
 import { sleep } from '../../protocol/clock.ts'
-import { spread } from '../../protocol/hash.ts'
+import { placeOf } from '../../protocol/hash.ts'
 import { all } from '../../store/store.ts'
 import { present } from '../agents/load.ts'
 import type { Environment } from '../environment.ts'
@@ -56,7 +56,7 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
       )
     : await entries()
   const isSmall = !isSliced && inReach.length <= READ_ALL_BELOW
-  const isInTurn = (agentId: string) => isSliced || isSmall || spread(agentId) % rounds === turn
+  const isInTurn = (agentId: string) => isSliced || isSmall || placeOf(agentId, rounds) === turn
   const isSilent = (agentId: string) => (silences.get(agentId) ?? Number.POSITIVE_INFINITY) > timeoutMs / 2
   const chosen = new Set(
     inReach
@@ -76,8 +76,8 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
     isTurnOf(agentId, everyMs) {
       const visits = Math.max(1, Math.round(everyMs / ROUND_MS))
       const visit = Math.floor(tick.number / rounds) % visits
-      const isVisit = spread(agentId) % visits === visit
-      return isVisit && (isSliced || spread(agentId) % rounds === turn)
+      const isVisit = placeOf(agentId, visits) === visit
+      return isVisit && (isSliced || placeOf(agentId, rounds) === turn)
     },
   }
 }

@@ -11,7 +11,7 @@
 // A return raises the incarnation even for the same boot: nudges and beats sent before the loss are then nobody's.
 import type { RegisterCall } from '../../protocol/agent-messages.ts'
 import { EMPTY_DIGEST } from '../../protocol/digest.ts'
-import { spread } from '../../protocol/hash.ts'
+import { placeOf } from '../../protocol/hash.ts'
 import { firstOf, nextNumber, timelineOf } from '../../protocol/numbering.ts'
 import { canonical, contains, isEmpty, unallocate } from '../../protocol/resources.ts'
 import { used } from '../accounting.ts'
@@ -249,10 +249,10 @@ function shutdown(why: string): Decision<Registration> {
 
 /** Where a new agent's beats go; stored with it, so that the setting can change for newer ones. */
 export function beatShardOf(agentId: string, settings: { readonly beatShards: number }): number {
-  return spread(agentId) % settings.beatShards
+  return placeOf(agentId, settings.beatShards)
 }
 
 /** In which shard of the index a new agent stands. */
 export function indexShardOf(agentId: string, settings: { readonly agentIndexShards: number }): number {
-  return spread(agentId) % settings.agentIndexShards
+  return placeOf(agentId, settings.agentIndexShards)
 }

@@ -56,11 +56,14 @@ export interface Grant extends Grantee {
 
 /** Decides the offers of one turn. @param context cluster time, against which filters and offers expire */
 export function allocate(snapshot: Snapshot, context: { readonly now: number }): readonly Grant[] {
-  const shares = sharesOf(snapshot, context.now)
+  const frameworks = new Map(snapshot.frameworks.map((framework) => [framework.frameworkId, framework]))
+  const open = openAgents(snapshot, frameworks, context.now)
+  // In most turns everybody has refused everything that is free: whose turn it is need not be found out then.
+  if (open.length === 0) return []
+  const shares = sharesOf(snapshot, frameworks, context.now)
   const grants: Grant[] = []
-  for (const agent of snapshot.agents) {
-    if (snapshot.candidates?.has(agent.ledger.agentId) === false || !isOfferable(agent.ledger)) continue
-    let left = freeOf(agent.ledger, shares.frameworks, context.now)
+  for (const { agent, free } of open) {
+    let left = free
     for (const { framework, role } of shares.order()) {
       // The agent is given away: spare the rest of the line.
       if (left.length === 0) break
@@ -80,6 +83,28 @@ export function allocate(snapshot: Snapshot, context: { readonly now: number }):
     }
   }
   return grants
+}
+
+/** Agents that anybody can be offered at all, in the order of the snapshot. */
+function openAgents(
+  { agents, candidates, region, frameworks }: Snapshot,
+  byId: ReadonlyMap<string, Framework>,
+  now: number,
+): readonly { readonly agent: AgentView; readonly free: Resources }[] {
+  const wanting = frameworks.flatMap((framework) =>
+    activeRoles(framework).map((role) => ({ framework, role })),
+  )
+  if (wanting.length === 0) return []
+  return agents.flatMap((agent) => {
+    if (candidates?.has(agent.ledger.agentId) === false || !isOfferable(agent.ledger)) return []
+    const free = freeOf(agent.ledger, byId, now)
+    const isOpen =
+      free.length > 0 &&
+      wanting.some(
+        ({ framework, role }) => offering({ agent, framework, role, free, now, region }) !== undefined,
+      )
+    return isOpen ? [{ agent, free }] : []
+  })
 }
 
 /** Only an agent whose list of tasks is known, and that nobody closed, is offered. */
@@ -108,14 +133,16 @@ const heldOf = oncePerFrozen((ledger: Ledger): readonly (Grantee & { readonly re
 ])
 
 interface Shares {
-  readonly frameworks: ReadonlyMap<string, Framework>
   /** Candidates, the one to be served next first. */
   order(): Generator<{ readonly framework: Framework; readonly role: string }>
   granted(grantee: Grantee, resources: Resources): void
 }
 
-function sharesOf({ agents, frameworks, weights, recent }: Snapshot, now: number): Shares {
-  const byId = new Map(frameworks.map((framework) => [framework.frameworkId, framework]))
+function sharesOf(
+  { agents, frameworks, weights, recent }: Snapshot,
+  byId: ReadonlyMap<string, Framework>,
+  now: number,
+): Shares {
   const present = agents.filter(({ ledger }) => ledger.life === 'active' || ledger.life === 'returning')
   const total = sumOf(present.map(({ ledger }) => scalarsOf(ledger.total)))
   const roles = sorter(total, weights)
@@ -146,7 +173,6 @@ function sharesOf({ agents, frameworks, weights, recent }: Snapshot, now: number
   for (const grantee of recent ?? []) served(grantee)
 
   return {
-    frameworks: byId,
     *order() {
       // Both lists are those at the agent's turn: a grant moves the order for the next agent.
       for (const role of roles.order()) {
@@ -210,9 +236,9 @@ function mayMeet({
   readonly info: FrameworkInfo
   readonly region: string | undefined
 }): boolean {
-  const agentCan = new Set(entry.capabilities.map(({ type }) => type))
-  if (isCapable(info, 'MULTI_ROLE') && !agentCan.has('MULTI_ROLE')) return false
-  if (role.includes('/') && !agentCan.has('HIERARCHICAL_ROLE')) return false
+  const agentCan = (capability: string) => entry.capabilities.some(({ type }) => type === capability)
+  if (isCapable(info, 'MULTI_ROLE') && !agentCan('MULTI_ROLE')) return false
+  if (role.includes('/') && !agentCan('HIERARCHICAL_ROLE')) return false
   const agentRegion = entry.info.domain?.fault_domain?.region.name
   const isFar = region !== undefined && agentRegion !== undefined && agentRegion !== region
   return isCapable(info, 'REGION_AWARE') || !isFar

@@ -2,7 +2,7 @@
 //
 // Subscribe, disconnect and removal write the framework item first, then raise each gate by itself, only forwards.
 // A call that was admitted before finds its gate raised and is judged anew (C152, accept-after-takeover).
-import { spread } from '../../protocol/hash.ts'
+import { placeOf } from '../../protocol/hash.ts'
 import type { Change } from '../decision.ts'
 import type { Framework, Gate } from '../model.ts'
 
@@ -26,7 +26,7 @@ export function gateChecks(framework: Framework, abouts: readonly string[]): Cha
 }
 
 export function gateIndex(framework: Framework, about: string): number {
-  return spread(about) % framework.gates
+  return placeOf(about, framework.gates)
 }
 
 /**

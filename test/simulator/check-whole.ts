@@ -16,6 +16,8 @@ interface Asked {
 export class WholeCheck {
   readonly #view: View
   readonly #killedAt = new Map<string, number>()
+  /** Agents of which something was written since they were looked at. */
+  #touched = new Set<string>()
   #asked: Asked[] = []
 
   constructor(view: View) {
@@ -28,6 +30,10 @@ export class WholeCheck {
 
   answers(session: Session, taskId: string): void {
     for (const asked of this.#asked) if (asked.session === session) asked.left.delete(taskId)
+  }
+
+  touched(agentId: string): void {
+    this.#touched.add(agentId)
   }
 
   killed(key: string): void {
@@ -43,7 +49,12 @@ export class WholeCheck {
   /** The digest of a ledger is that of the list beside it, and each entry of the list is about a task. */
   #checkLists(): void {
     const { ledgers, runs, tasks, frameworks, violated } = this.#view
-    for (const { agentId, digest, openWork, life } of ledgers.values()) {
+    const touched = this.#touched
+    this.#touched = new Set()
+    for (const agentId of touched) {
+      const ledger = ledgers.get(agentId)
+      if (ledger === undefined) continue
+      const { digest, openWork, life } = ledger
       const own = runs.get(agentId)
       if (openWork !== undefined || life === 'gone' || life === 'removed') continue
       if (digestOf(own?.values() ?? []) !== digest)

@@ -146,6 +146,8 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
         }
         case 'task': {
           const key = `${change.item.frameworkId}/${change.item.taskId}`
+          this.#whole.touched(this.tasks.get(key)?.agentId ?? '')
+          if (change.do === 'put') this.#whole.touched(change.item.agentId)
           if (change.do === 'put') this.#onTask(key, change.item)
           else {
             this.#onTaskRemoved(key)
@@ -174,7 +176,10 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
           break
       }
     }
-    for (const agentId of agents) this.#checkSums(agentId)
+    for (const agentId of agents) {
+      this.#whole.touched(agentId)
+      this.#checkSums(agentId)
+    }
   }
 
   #onLedger(ledger: Ledger): void {
@@ -432,8 +437,12 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
 
   /** What the ledger takes down is remembered here, whatever becomes of the ledger's own note. */
   #onRefusals(ledger: Ledger, before: Ledger | undefined): void {
+    // Nearly all of them are the very objects of before; the same text counts as well.
+    const same = new Set(before?.refusals)
+    const others = ledger.refusals.filter((refusal) => !same.has(refusal))
+    if (others.length === 0) return
     const known = new Set((before?.refusals ?? []).map((refusal) => JSON.stringify(refusal)))
-    for (const refusal of ledger.refusals) {
+    for (const refusal of others) {
       if (known.has(JSON.stringify(refusal))) continue
       const { frameworkId, role, resources, until, filterEpoch } = refusal
       if (filterEpoch < (this.frameworks.get(frameworkId)?.filterEpochs[role] ?? 0)) continue

@@ -364,7 +364,7 @@ export class SimFramework {
       void this.call(session, { type: 'REVIVE' }).then((status) => {
         if (status === 202) this.#isSuppressed = false
       })
-    } else if (isFull && !this.#isSuppressed && chance.happens(0.3)) {
+    } else if (isFull && !this.#isSuppressed && chance.happens(0.5)) {
       this.#isSuppressed = true
       void this.call(session, { type: 'SUPPRESS' })
     } else if (!isFull && chance.happens(0.5)) {
@@ -405,7 +405,7 @@ export class SimFramework {
     )
     const offers = [offer.id]
     if (room <= 0) {
-      const seconds = chance.of([5, 60, 300]) ?? 5
+      const seconds = chance.of([5, 60, 300, 600]) ?? 5
       void this.call(session, {
         type: 'DECLINE',
         decline: { offer_ids: offers, filters: { refuse_seconds: seconds } },

@@ -55,6 +55,9 @@ interface Host {
 /** Longer than the second of a deployed cluster: whatever happens nudges, and most of the idle turns are spared. */
 const ALLOCATION_MS = 4_000
 
+/** As the deployed function: it returns later than it has written, so that the next batch fills (R13). */
+const FILLING_MS = 1_500
+
 /** Errors of the weather are no bugs. */
 const EXPECTED = /simulated|message parked|did not answer|try again|Unavailable|TooContended/
 
@@ -173,7 +176,11 @@ export class Plane {
       // The queues of `env` are this process's own source.
       const source = env.queues as MessageSource
       const options = { log: env.log, maxReceives: Number.POSITIVE_INFINITY }
-      const beat: BatchHandler = (batch) => this.#around(name, () => heartbeats(env, batch))
+      const beat: BatchHandler = async (batch) => {
+        const failed = await this.#around(name, () => heartbeats(env, batch))
+        await process.wait(FILLING_MS)
+        return failed
+      }
       void consume(source, 'heartbeats', beat, never, options).catch(failed)
     } else if (name === 'detector') {
       void forEver(process, env.settings.profile.tickMs, () =>

@@ -61,7 +61,7 @@ export interface SimulationOutcome {
 const REGION = 'here'
 const START = Date.UTC(2030, 0, 1)
 /** Bells of the same host wake readers; that they look by themselves is mostly a test of patience. */
-const RARE_LOOKS: ReaderPauses = { firstMs: 100, longestMs: 5_000, busyForMs: 30_000, idleMs: 15_000 }
+const RARE_LOOKS: ReaderPauses = { firstMs: 1_000, longestMs: 5_000, busyForMs: 30_000, idleMs: 15_000 }
 /** Nothing is begun, and nothing ends by itself, in the last of the quiet. */
 const STILL_MS = 4 * 60_000
 

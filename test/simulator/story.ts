@@ -28,6 +28,8 @@ export class Story {
   readonly #clock: Clock
   readonly #start: number
   readonly #hash = createHash('sha256')
+  /** Not hashed yet: many short texts at once cost less than each by itself. */
+  #unhashed = ''
   #events: Happened[] = []
   count = 0
 
@@ -38,13 +40,20 @@ export class Story {
 
   tell(text: string, ...about: readonly (string | undefined)[]): void {
     const at = this.#clock.now() - this.#start
-    this.#hash.update(`${at} ${text}\n`)
+    this.#unhashed += `${at} ${text}\n`
+    if (this.#unhashed.length > 50_000) this.#hashAll()
     this.count += 1
     this.#events.push({ at, text, about: about.filter((id) => id !== undefined) })
     if (this.#events.length > 2 * KEPT) this.#events = this.#events.slice(-KEPT)
   }
 
+  #hashAll(): void {
+    this.#hash.update(this.#unhashed)
+    this.#unhashed = ''
+  }
+
   digest(): string {
+    this.#hashAll()
     return this.#hash.copy().digest('hex').slice(0, 16)
   }
 

@@ -158,7 +158,11 @@ export class Chance {
   }
 
   uuid(): string {
-    const hex = Array.from({ length: 32 }, () => Math.floor(this.next() * 16).toString(16)).join('')
+    let hex = ''
+    while (hex.length < 32)
+      hex += Math.floor(this.next() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0')
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`
   }
 
