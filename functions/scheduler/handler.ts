@@ -29,7 +29,11 @@ export function schedulerHandler(env: Environment): Handler {
     const streamId = request.headers['mesos-stream-id']
     if (call.type === 'SUBSCRIBE') {
       if (streamId !== undefined) return text(400, "SUBSCRIBE must not have the header 'Mesos-Stream-Id'")
-      return await subscribe(env, call, { principal: request.principal, mediaType: accepted })
+      const delivery = request.headers['meseta-delivery'] ?? 'stream'
+      if (delivery !== 'stream' && delivery !== 'poll') {
+        return text(400, "The header 'Meseta-Delivery' must be stream or poll")
+      }
+      return await subscribe(env, call, { principal: request.principal, mediaType: accepted, delivery })
     }
     const { answer, epoch } = await answerCall(env, call, { principal: request.principal, streamId })
     if (epoch !== undefined) noteCall(env, call, epoch)

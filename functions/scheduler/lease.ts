@@ -27,6 +27,11 @@ export function renewalMs(settings: Settings): number {
   return Math.max(settings.profile.tickMs, leaseMs(settings) / 4)
 }
 
+/** Who holds the lease of a session whose events are polled: any copy of the poll may, for none remembers anything. */
+export function pollHolder(streamId: string): string {
+  return `poll/${streamId}`
+}
+
 /**
  * Takes the lease for a session whose gates are raised, and notes in the same write that they are. The losses its
  * framework was told of are remembered from session to session; a new framework begins with the next one.

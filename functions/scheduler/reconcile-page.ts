@@ -13,6 +13,8 @@ export interface ReconciledPage {
   readonly statuses: readonly TaskStatus[]
   /** What becomes of the mail once the page was said: it names the next page, or goes. */
   readonly change: Change
+  /** Where the next page begins, as the mail will say it; undefined: this was the last one. */
+  readonly after?: string | undefined
 }
 
 /** Where a page begins: the shard, and the key it goes on after. */
@@ -42,22 +44,28 @@ export async function reconcilePage(
       : shard + 1 < shards
         ? { shard: shard + 1 }
         : undefined
-  return { statuses, change: next === undefined ? removal(mail) : moved(env, mail, next) }
+  const written = next === undefined ? undefined : JSON.stringify(next)
+  return { statuses, change: turned(env, mail, written), after: written }
+}
+
+/** A page was heard: the mail names the next one, or goes. `after` as `reconcilePage` gave it. */
+export function turned(env: Pick<Environment, 'ids'>, mail: Mail, after: string | undefined): Change {
+  return after === undefined ? removal(mail) : moved(env, mail, after)
 }
 
 function positionOf({ body }: Mail): Position {
   const written = body.kind === 'reconcile-all' ? body.after : undefined
   if (written === undefined) return { shard: 0 }
-  // Written below, by `moved`.
+  // Written above, or checked by whoever turned the page.
   return JSON.parse(written) as Position
 }
 
-function moved(env: Environment, mail: Mail, next: Position): Change {
+function moved(env: Pick<Environment, 'ids'>, mail: Mail, after: string): Change {
   const { epoch } = mail.body.kind === 'reconcile-all' ? mail.body : { epoch: 0 }
   const item: Mail = {
     ...mail,
     tag: env.ids.random(),
-    body: { kind: 'reconcile-all', after: JSON.stringify(next), epoch },
+    body: { kind: 'reconcile-all', after, epoch },
   }
   return { do: 'put', kind: 'mail', item, when: { name: 'tag', tag: mail.tag } }
 }

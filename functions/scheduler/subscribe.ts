@@ -11,27 +11,35 @@ import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { type HttpAnswer, text } from '../http/types.ts'
 import { transact } from '../transact.ts'
+import { recordOf, subscribed } from './events.ts'
 import { raiseAll } from './gates.ts'
-import { takeLease } from './lease.ts'
+import { pollHolder, takeLease } from './lease.ts'
 import { refusedStream, sessionStream } from './sessions.ts'
 
 export interface Subscriber {
   readonly principal?: string | undefined
   /** Of the stream. */
   readonly mediaType: MediaType
+  /** `poll`: the answer ends behind SUBSCRIBED, and whoever polls EVENTS is the session's reader (R18). */
+  readonly delivery?: 'stream' | 'poll' | undefined
 }
 
 /** Begins a session, or says in the stream why not. */
 export async function subscribe(
   env: Environment,
   { subscribe: call }: SchedulerCall,
-  { principal, mediaType }: Subscriber,
+  { principal, mediaType, delivery = 'stream' }: Subscriber,
 ): Promise<HttpAnswer> {
   if (call === undefined)
     return text(400, "Failed to validate scheduler::Call: Expecting 'subscribe' to be present")
   const streamId = env.ids.uuid()
   const head = { status: 200, headers: { 'content-type': mediaType, 'mesos-stream-id': streamId } }
-  const begun = await begin(env, call, { principal, streamId })
+  const holder = delivery === 'poll' ? pollHolder(streamId) : env.ids.random()
+  const begun = await begin(env, call, { principal, streamId, holder })
+  if (delivery === 'poll' && 'framework' in begun) {
+    const record = recordOf(subscribed(env, begun.framework.frameworkId), mediaType)
+    return { ...head, headers: { ...head.headers, 'meseta-delivery': delivery }, body: record }
+  }
   const body =
     'message' in begun ? refusedStream(begun.message, mediaType) : sessionStream(env, { ...begun, mediaType })
   return { ...head, body }
@@ -40,13 +48,13 @@ export async function subscribe(
 async function begin(
   env: Environment,
   call: SchedulerCallSubscribe,
-  who: { readonly principal?: string | undefined; readonly streamId: string },
+  who: { readonly principal?: string | undefined; readonly streamId: string; readonly holder: string },
 ): Promise<{ readonly framework: Framework; readonly lease: Lease } | { readonly message: string }> {
   const decided = await written(env, call, who)
   if (decided.kind === 'error') return decided
   const { framework } = decided
   await raiseAll(env, framework)
-  const lease = await takeLease(env, framework, env.ids.random())
+  const lease = await takeLease(env, framework, who.holder)
   return lease === undefined ? { message: 'Framework failed over' } : { framework, lease }
 }
 
