@@ -69,5 +69,6 @@ function recallExecutor(state: AgentState, { kind, launch, containerId, ...task 
     connected: false,
     delivered: true,
     recovered: false,
+    executorGeneration: launch.executorGeneration,
   })
 }

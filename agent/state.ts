@@ -118,6 +118,8 @@ export interface ExecutorRecord {
   delivered: boolean
   /** It was running before this process of the agent started, and has not come back yet. */
   recovered: boolean
+  /** Of the launch that began it, as the control plane counts; absent: an earlier release did not say. */
+  executorGeneration?: number | undefined
   pid?: number | undefined
   /** What its live tasks are told when it has ended, if that is known better than `Executor terminated`. */
   cause?: EndCause | undefined

@@ -25,5 +25,6 @@ export function executorReportOf(executor: ExecutorRecord): ExecutorReport {
     info: executor.info,
     role: executor.role,
     resources: executor.info.resources ?? [],
+    ...(executor.executorGeneration === undefined ? {} : { executorGeneration: executor.executorGeneration }),
   }
 }

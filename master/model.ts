@@ -174,6 +174,8 @@ export interface Executor extends Versioned {
   readonly role: string
   readonly charged: Resources
   readonly wanted: 'run' | 'end'
+  /** Of the launch that began it; absent in items of earlier releases. Tells it from one of the same id that ended. */
+  readonly executorGeneration?: number | undefined
   /** As of a RUN item. */
   readonly listedIn?: string | undefined
 }

@@ -45,6 +45,8 @@ export interface ExecutorReport {
   readonly info: ExecutorInfo
   readonly role: string
   readonly resources: readonly Resource[]
+  /** Of the launch that began it, see `WantedTask`. */
+  readonly executorGeneration?: number | undefined
 }
 
 export interface RegisterCall {
@@ -120,6 +122,11 @@ export interface WantedTask {
   readonly group?: { readonly id: string; readonly size: number } | undefined
   /** Executor of the task's group or of the task, with framework_id set; absent for command tasks. */
   readonly executor?: ExecutorInfo | undefined
+  /**
+   * Generation of the launch that began this executor as the control plane knows it. If that is an earlier one and
+   * the executor is not there, it has ended meanwhile and is charged no more: the task is dropped. Absent: not known.
+   */
+  readonly executorGeneration?: number | undefined
   /** Of the KILL call, overrides the task's own. */
   readonly killPolicy?: KillPolicy | undefined
   /** Number of kills asked for so far; a higher one is delivered again. */
@@ -183,6 +190,8 @@ export interface ExecutorExit {
   readonly frameworkId: string
   readonly executorId: string
   readonly containerId: string
+  /** Of the launch that began it, see `WantedTask`: the end of an earlier one is not the later one's. */
+  readonly executorGeneration?: number | undefined
   /** Raw wait status as Mesos shows it: exit code << 8, or the signal; -1 unknown. */
   readonly status: number
 }

@@ -104,13 +104,12 @@ function sayExecutorGone(turn: Turn, task: TaskRecord, executor: ExecutorRecord,
 
 function removeExecutor(turn: Turn, executor: ExecutorRecord, status: number): void {
   const { state } = turn
-  const { key, frameworkId, executorId, containerId } = executor
+  const { key, frameworkId, executorId, containerId, executorGeneration } = executor
   if (!state.executors.delete(key)) return
   state.owners.delete(containerId.value)
   state.completedExecutors = [...state.completedExecutors, executor].slice(-MAX_COMPLETED)
-  state.exits = [...state.exits, { frameworkId, executorId, containerId: containerId.value, status }].slice(
-    -MAX_EXITS,
-  )
+  const exit = { frameworkId, executorId, containerId: containerId.value, executorGeneration, status }
+  state.exits = [...state.exits, exit].slice(-MAX_EXITS)
   turn.save({ save: 'exits' })
   turn.save({ save: 'forget-executor', executor: key })
   for (const timer of ['registration', 'shutdown', 'executor-heartbeat']) {

@@ -17,7 +17,9 @@ import { agentSays, makeUpdate, remembered } from './updates.ts'
  * drained agent nothing does.
  */
 export function startUnits(turn: Turn, wanted: readonly WantedTask[]): void {
-  for (const unit of unitsOf(wanted)) {
+  // In their order: the first one begins the executor that later ones expect.
+  const inOrder = wanted.toSorted((a, b) => a.launchGeneration - b.launchGeneration)
+  for (const unit of unitsOf(inOrder)) {
     const first = unit[0]
     if (first === undefined) continue
     if (turn.state.drain !== undefined) {
@@ -32,15 +34,19 @@ export function startUnits(turn: Turn, wanted: readonly WantedTask[]): void {
 }
 
 /** The control plane counts an executor with its first task; of one that nothing started it is told (as by Mesos). */
-function endNeverStarted(turn: Turn, { frameworkId, executor }: WantedTask): void {
+function endNeverStarted(turn: Turn, { frameworkId, executor, executorGeneration }: WantedTask): void {
   if (executor === undefined) return
   const executorId = executor.executor_id.value
   const { state } = turn
   const isTold = state.exits.some(
-    (exit) => exit.frameworkId === frameworkId && exit.executorId === executorId,
+    (exit) =>
+      exit.frameworkId === frameworkId &&
+      exit.executorId === executorId &&
+      (exit.executorGeneration ?? Number.POSITIVE_INFINITY) >= (executorGeneration ?? 0),
   )
   if (isTold || state.executors.has(keyOf(frameworkId, executorId))) return
-  state.exits = [...state.exits, { frameworkId, executorId, containerId: turn.newContainerId(), status: -1 }]
+  const containerId = turn.newContainerId()
+  state.exits = [...state.exits, { frameworkId, executorId, containerId, executorGeneration, status: -1 }]
   turn.save({ save: 'exits' })
   turn.act({ action: 'report' })
 }
@@ -99,9 +105,23 @@ function startUnit(turn: Turn, unit: readonly WantedTask[]): void {
     return
   }
   const { executor } = unit[0] ?? {}
+  if (unit.some((task) => hasLostExecutor(turn, task))) {
+    refuse(turn, unit, 'Its executor has ended')
+    return
+  }
   if (executor === undefined) for (const task of unit) startCommand(turn, task)
   else if (executor.type === 'DEFAULT') startUnderDefaultExecutor(turn, unit, executor)
   else startUnderCustomExecutor(turn, unit, executor)
+}
+
+/**
+ * The executor that an earlier launch began is not there any more: it ended, or never was. Begun anew for this task it
+ * would be charged to nobody (Mesos: `launch_executor`).
+ */
+function hasLostExecutor({ state }: Turn, task: WantedTask): boolean {
+  const { frameworkId, executor, executorGeneration = task.launchGeneration } = task
+  if (executor === undefined || executorGeneration >= task.launchGeneration) return false
+  return !state.executors.has(keyOf(frameworkId, executor.executor_id.value))
 }
 
 /** A command task is one container; STARTING and RUNNING follow when its process is there. */
@@ -115,7 +135,7 @@ function startCommand(turn: Turn, wanted: WantedTask): void {
 function startUnderDefaultExecutor(turn: Turn, unit: readonly WantedTask[], info: ExecutorInfo): void {
   const executor = executorFor(turn, unit, info, 'default')
   if (executor.stage === 'ending') {
-    refuse(turn, unit)
+    refuse(turn, unit, 'Its executor is shutting down')
     return
   }
   executor.delivered = true
@@ -131,7 +151,7 @@ function startUnderDefaultExecutor(turn: Turn, unit: readonly WantedTask[], info
 function startUnderCustomExecutor(turn: Turn, unit: readonly WantedTask[], info: ExecutorInfo): void {
   const known = turn.state.executors.get(keyOf(unit[0]?.frameworkId ?? '', info.executor_id.value))
   if (known?.stage === 'ending') {
-    refuse(turn, unit)
+    refuse(turn, unit, 'Its executor is shutting down')
     return
   }
   const executor = executorFor(turn, unit, info, 'custom')
@@ -140,15 +160,9 @@ function startUnderCustomExecutor(turn: Turn, unit: readonly WantedTask[], info:
   if (executor.stage === 'running' && executor.connected) deliver(turn, executor, tasks)
 }
 
-function refuse(turn: Turn, unit: readonly WantedTask[]): void {
+function refuse(turn: Turn, unit: readonly WantedTask[], message: string): void {
   for (const task of unit) {
-    recordNeverStarted(
-      turn,
-      task,
-      'TASK_DROPPED',
-      'REASON_EXECUTOR_TERMINATED',
-      'Its executor is shutting down',
-    )
+    recordNeverStarted(turn, task, 'TASK_DROPPED', 'REASON_EXECUTOR_TERMINATED', message)
   }
 }
 
@@ -183,7 +197,10 @@ function executorFor(
   const executorId = info.executor_id.value
   const key = keyOf(frameworkId, executorId)
   const known = turn.state.executors.get(key)
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    adoptGeneration(turn, known, unit)
+    return known
+  }
   const containerId = { value: turn.newContainerId() }
   const executor: ExecutorRecord = {
     key,
@@ -197,6 +214,7 @@ function executorFor(
     connected: false,
     delivered: false,
     recovered: false,
+    executorGeneration: unit[0]?.executorGeneration,
   }
   turn.state.executors.set(key, executor)
   turn.save({ save: 'executor', executor: key })
@@ -205,6 +223,14 @@ function executorFor(
     turn.act({ action: 'launch-executor', executor: key })
   }
   return executor
+}
+
+/** The control plane counts the executor that runs here as another than we thought: its end shall be that one's. */
+function adoptGeneration(turn: Turn, known: ExecutorRecord, unit: readonly WantedTask[]): void {
+  const executorGeneration = unit[0]?.executorGeneration
+  if (executorGeneration === undefined || executorGeneration <= (known.executorGeneration ?? 0)) return
+  known.executorGeneration = executorGeneration
+  turn.save({ save: 'executor', executor: known.key })
 }
 
 function recordTooLate(turn: Turn, wanted: WantedTask): void {

@@ -132,6 +132,7 @@ function executorReport(fields: Fields): ExecutorReport {
     info,
     role: fields.role('role'),
     resources: fields.resources('resources'),
+    executorGeneration: fields.optional('executorGeneration', () => fields.count('executorGeneration')),
   }
 }
 
@@ -152,6 +153,7 @@ function executorExit(fields: Fields): ExecutorExit {
     frameworkId: fields.id('frameworkId'),
     executorId: fields.id('executorId'),
     containerId: fields.id('containerId'),
+    executorGeneration: fields.optional('executorGeneration', () => fields.count('executorGeneration')),
     status: fields.whole32('status'),
   }
 }

@@ -20,7 +20,8 @@ export function executorKey(executor: { readonly frameworkId: string; readonly e
 
 /**
  * Executors ended: their items go, what they were charged is free, their frameworks hear FAILURE (F84). An exit that
- * is repeated finds no item and says nothing. The answer: how many exits are done with.
+ * is repeated finds no item, or one that a later launch began, and says nothing. A launch under way to an executor that
+ * ends here names the launch that began it, and the agent drops it. The answer: how many exits are done with.
  */
 export function takeExits(
   loaded: ExecutorsLoaded,
@@ -34,7 +35,7 @@ export function takeExits(
   for (const exit of exits) {
     const executor = loaded.executors.get(executorKey(exit))
     const owner = loaded.frameworks.get(exit.frameworkId)
-    if (executor !== undefined && !seen.has(executorKey(exit))) {
+    if (executor !== undefined && isOf(exit, executor) && !seen.has(executorKey(exit))) {
       seen.add(executorKey(exit))
       const remove: Change = { do: 'remove', kind: 'executor', item: executor, when: { name: 'unchanged' } }
       const isHeard = owner !== undefined && owner.state !== 'removed'
@@ -51,6 +52,12 @@ export function takeExits(
     tell: [...gathered.tell, { tell: 'allocator' }],
     answer: done,
   }
+}
+
+/** Earlier releases, here or on the agent, do not say which executor of an id they mean. */
+function isOf(exit: ExecutorExit, executor: Executor): boolean {
+  const ended = exit.executorGeneration ?? executor.executorGeneration
+  return ended === undefined || ended >= (executor.executorGeneration ?? 0)
 }
 
 /** FAILURE of an executor, kept also for a framework that is away (R3 lists what is not). */

@@ -244,6 +244,8 @@ export function takeExecutors(
       role: report.role,
       charged: isKept ? before.charged : unallocate(report.resources),
       wanted: owner === undefined || owner.state === 'removed' ? 'end' : (before?.wanted ?? 'run'),
+      // The agent knows which one it is, and will say so of its end.
+      executorGeneration: report.executorGeneration,
       listedIn: returnId(ledger),
     }
     const change: Change = { do: 'put', kind: 'executor', item, when: { name: 'unchanged' } }

@@ -187,7 +187,7 @@ function take(resources: Resources, draft: Draft): void {
   draft.charged = add(draft.charged, unallocate(resources))
 }
 
-function newExecutor(info: ExecutorInfo, { framework, ledger, role }: Ground): Executor {
+function newExecutor(info: ExecutorInfo, { framework, ledger, role, generation }: Ground): Executor {
   return {
     version: 0,
     agentId: ledger.agentId,
@@ -197,6 +197,7 @@ function newExecutor(info: ExecutorInfo, { framework, ledger, role }: Ground): E
     role,
     charged: unallocate(info.resources ?? []),
     wanted: 'run',
+    executorGeneration: generation,
   }
 }
 
@@ -204,8 +205,11 @@ function newRun(
   task: TaskInfo,
   executor: ExecutorInfo | undefined,
   group: Run['group'],
-  { ground, context }: Bench,
+  { ground, draft, context }: Bench,
 ): Run {
+  const charged = [...ground.executors, ...draft.executors]
+  const began = charged.find(({ executorId }) => executorId === executor?.executor_id.value)
+  const executorGeneration = began?.executorGeneration
   return {
     version: 0,
     agentId: ground.ledger.agentId,
@@ -222,6 +226,7 @@ function newRun(
     answerBy: context.now + LAUNCH_ANSWER_MS,
     ...(group === undefined ? {} : { group }),
     ...(executor === undefined ? {} : { executor }),
+    ...(executorGeneration === undefined ? {} : { executorGeneration }),
   }
 }
 
