@@ -11,6 +11,7 @@ import type { DeadLetter, DeadLetters } from '../ports/dead-letters.ts'
 import { restore } from '../restore/restore.ts'
 import { loadKill } from '../scheduler/loads.ts'
 import { transact } from '../transact.ts'
+import { pollEvents } from './events/poll.ts'
 
 interface Extras {
   readonly env: Environment
@@ -18,7 +19,12 @@ interface Extras {
 }
 
 type Body = Readonly<Record<string, unknown>>
-type Call = (extras: Extras, body: Body) => Promise<HttpAnswer> | HttpAnswer
+/** `asker`: as authenticated. */
+type Call = (
+  extras: Extras,
+  body: Body,
+  asker: { readonly principal?: string | undefined },
+) => Promise<HttpAnswer> | HttpAnswer
 
 /** More would not leave room for exact integers, see protocol/numbering.ts. */
 const MAX_TIMELINE = 900_000
@@ -31,10 +37,7 @@ const calls: ReadonlyMap<string, Call> = new Map<string, Call>([
   ['REDRIVE_DEAD_LETTERS', redriveLetters],
   ['KILL_TASK', killTask],
   ['RESTORED', restored],
-  [
-    'EVENTS',
-    () => text(501, 'Events by long poll are not implemented; SUBSCRIBE on /api/v1/scheduler streams them'),
-  ],
+  ['EVENTS', ({ env }, body, asker) => pollEvents(env, body, asker)],
 ])
 
 export function mesetaHandler(extras: Extras): Handler {
@@ -51,7 +54,7 @@ export function mesetaHandler(extras: Extras): Handler {
       return text(501, `There is no such call here; there are ${[...calls.keys()].join(', ')}`)
     const body = call[type.toLowerCase()] ?? {}
     if (!isObject(body)) return text(400, `The field '${type.toLowerCase()}' must be an object`)
-    return await answer(extras, body)
+    return await answer(extras, body, { principal: request.principal })
   }
 }
 
