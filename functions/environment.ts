@@ -3,6 +3,7 @@ import type { Settings } from '../master/settings.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Store } from '../store/store.ts'
 import type { Ec2, LifecycleActions } from './ports/ec2.ts'
+import type { Outlets } from './ports/outlets.ts'
 import type { Queues } from './ports/queues.ts'
 
 export interface Environment {
@@ -18,6 +19,8 @@ export interface Environment {
   readonly bells: Bells
   /** Absent where machines are no EC2 instances: nothing is looked up, beats alone decide. */
   readonly ec2?: (Ec2 & LifecycleActions) | undefined
+  /** Where deliveries of the notifier go out; the standard ones when absent. */
+  readonly outlets?: Outlets | undefined
   /** Who this cluster is; read once per process, it never changes. */
   readonly cluster: { readonly id: string; readonly timeline: number }
 }

@@ -1,7 +1,7 @@
 // Telling is a nudge: whoever misses it finds the truth on its next look, so a failure here is logged and forgotten.
 //
 // Walk: before it functions/transact.ts, after it agent/control-plane.ts and functions/scheduler/reader.ts.
-import type { Tell } from '../master/decision.ts'
+import type { Change, Tell } from '../master/decision.ts'
 import type { Environment } from './environment.ts'
 import { exactJson } from './exact-json.ts'
 
@@ -13,9 +13,17 @@ export function frameworkBell(frameworkId: string): string {
 /** The bell operator event streams wait at: something changed. */
 export const CHANGE_BELL = 'change'
 
-/** Nudges everybody concerned; several nudges of one kind to one receiver become one. Never throws. */
-export async function tell(env: Environment, tells: readonly Tell[]): Promise<void> {
-  if (tells.length === 0) return
+/**
+ * Nudges everybody concerned; several nudges of one kind to one receiver become one. Never throws.
+ * @param changes just committed: mail for frameworks without a stream is delivered by the notifier
+ */
+export async function tell(
+  env: Environment,
+  tells: readonly Tell[],
+  changes: readonly Change[] = [],
+): Promise<void> {
+  const delivered = new Set(changes.map(deliveredTo).filter((frameworkId) => frameworkId !== undefined))
+  if (tells.length === 0 && delivered.size === 0) return
   const frameworks = new Set<string>()
   const sends: Promise<void>[] = []
   let allocate = false
@@ -27,7 +35,18 @@ export async function tell(env: Environment, tells: readonly Tell[]): Promise<vo
   for (const frameworkId of frameworks) env.bells.ring(frameworkBell(frameworkId))
   env.bells.ring(CHANGE_BELL)
   if (allocate) sends.push(env.queues.send('allocate', '{}'))
+  for (const frameworkId of delivered) sends.push(nudgeNotifier(env, frameworkId))
   for (const sent of await Promise.allSettled(sends)) {
     if (sent.status === 'rejected') env.log.warn('nudge lost', { error: String(sent.reason) })
   }
+}
+
+/** Asks the notifier to look into the mailbox of a framework that reads no stream. */
+export async function nudgeNotifier(env: Pick<Environment, 'queues'>, frameworkId: string): Promise<void> {
+  await env.queues.send('notify', JSON.stringify({ frameworkId }))
+}
+
+function deliveredTo(change: Change): string | undefined {
+  const isMail = change.kind === 'mail' && change.do === 'put'
+  return isMail && change.item.isDelivered === true ? change.item.frameworkId : undefined
 }

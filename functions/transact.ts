@@ -50,7 +50,7 @@ async function attempts<Loaded, Answer>(
     }
     const result = await env.store.commit(decision.changes, env.ids.uuid())
     if (result.kind === 'committed') {
-      await tell(env, decision.tell)
+      await tell(env, decision.tell, decision.changes)
       return decision.answer
     }
     env.log.info('conflicted', {

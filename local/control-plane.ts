@@ -13,6 +13,7 @@ import { listen } from '../functions/http/local-server.ts'
 import { type Route, routed } from '../functions/http/routes.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, text } from '../functions/http/types.ts'
 import { instanceEvents } from '../functions/instance-events/handler.ts'
+import { notify } from '../functions/notifier/handler.ts'
 import { operatorRoutes } from '../functions/operator/routes.ts'
 import { inProcessBells } from '../functions/ports/bells.ts'
 import { consume, OUTAGE_MS } from '../functions/ports/consume.ts'
@@ -63,7 +64,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     queues,
     clock,
     ids: randomIds,
-    settings: options.settings,
+    // Nobody else's network is behind this machine's own addresses.
+    settings: { deliverToLoopback: true, ...options.settings },
     log,
     bells: inProcessBells(clock),
     cluster: await ensureCluster(store, randomIds, clock),
@@ -80,7 +82,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { hostname, ip } = options.settings.publicAddress
   const placed: Environment = {
     ...env,
-    settings: { ...options.settings, publicAddress: { hostname, ip, port: server.port } },
+    settings: { ...env.settings, publicAddress: { hostname, ip, port: server.port } },
   }
   if (options.restored === true) await restore(placed, { budgetMs: Number.POSITIVE_INFINITY })
   answer = front(placed, options)
@@ -89,6 +91,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       log,
       maxReceives: Number.POSITIVE_INFINITY,
     }),
+    consume(queues, 'notify', (batch) => notify(placed, batch), ending.signal, { log }),
     ...(options.ec2 === undefined
       ? []
       : [

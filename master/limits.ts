@@ -55,6 +55,8 @@ export const MIN_ALLOCATABLE = { cpus: 10, mem: 32_000 }
 export const OFFER_TIMEOUT_MS = 5 * 60_000
 /** Mesos: DEFAULT_HEARTBEAT_INTERVAL of event streams (F56). */
 export const STREAM_HEARTBEAT_MS = 15_000
+/** Ours: a webhook or queue that takes nothing for so long is as a stream that ended. Longer than a deployment. */
+export const DELIVERY_GRACE_MS = 60_000
 /** Mesos: STATUS_UPDATE_RETRY_INTERVAL_MIN and _MAX. */
 export const RESEND_MIN_MS = 10_000
 export const RESEND_MAX_MS = 10 * 60_000

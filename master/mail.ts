@@ -99,6 +99,7 @@ function put(
       tag: context.newId(),
       body,
       at: context.now,
+      ...(framework.delivery === undefined ? {} : { isDelivered: true }),
     },
     when: { name: 'anything' },
   }

@@ -274,6 +274,16 @@ export interface Framework extends Versioned {
   readonly removeAt?: number | undefined
   /** Gates still to be raised to `epoch`, or tasks still to be ended after removal. */
   readonly openWork?: 'gates' | 'removal' | undefined
+  /** Where its events are delivered by the notifier, as said at SUBSCRIBE; absent: they are read from a stream. */
+  readonly delivery?: Delivery | undefined
+}
+
+/** A webhook, or a FIFO queue of the framework's own. */
+export interface Delivery {
+  readonly kind: 'webhook' | 'sqs'
+  readonly url: string
+  /** Of a webhook: what deliveries are signed with. Kept from session to session unless SUBSCRIBE brings another one. */
+  readonly secret?: string | undefined
 }
 
 /** One of k copies of what every call must find unchanged; written only forwards, by its own. */
@@ -296,6 +306,19 @@ export interface Lease extends Versioned {
   readonly expiresAt: number
   /** Place in LOSSES up to which this framework was told. */
   readonly lossesTold: number
+  /** How delivery without a stream stands; of an older epoch it means nothing. */
+  readonly notifying?: Notifying | undefined
+}
+
+/** One turn at a time: who begins another one before `turnUntil` would say things out of order. */
+export interface Notifying {
+  readonly epoch: number
+  /** Cluster time; absent between turns. */
+  readonly turnUntil?: number | undefined
+  /** Failed deliveries since the last good one. */
+  readonly failures: number
+  /** Cluster time before which a failing endpoint is left alone. */
+  readonly nextTryAt?: number | undefined
 }
 
 /** When a call of the session was last seen: words said before may leave the mailbox (R3). */
@@ -352,6 +375,10 @@ export interface Mail extends Versioned {
   readonly tag: string
   readonly body: MailBody
   readonly at: number
+  /** Its framework reads no stream: who writes this nudges the notifier. */
+  readonly isDelivered?: true | undefined
+  /** Delivered in that session, last at that cluster time, so often. Gone with the next version. */
+  readonly told?: { readonly epoch: number; readonly at: number; readonly times: number } | undefined
 }
 
 export type MailBody =

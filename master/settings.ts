@@ -42,6 +42,13 @@ export interface Settings {
   readonly canaryWaitMs?: number | undefined
   /** How often readers look into mailboxes; `READER_PAUSES` when absent. */
   readonly readerPauses?: ReaderPauses | undefined
+  /**
+   * A framework whose webhook or queue takes nothing for so long is disconnected, ms, as if its stream had ended;
+   * `DELIVERY_GRACE_MS` when absent.
+   */
+  readonly deliveryGraceMs?: number | undefined
+  /** Webhooks on this very machine are allowed, also over plain http: for one machine and for tests, never on AWS. */
+  readonly deliverToLoopback?: boolean | undefined
   /** What the cloud's notices of a machine's end are answered with. */
   readonly notices: NoticeSettings
   /** Lost agents are remembered so long, ms, and so many of each list: unreachable, unregistered, gone (F18). */

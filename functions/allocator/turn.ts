@@ -129,7 +129,7 @@ async function performOne(
   const { kind } = await commit(env, agent, changes)
   if (kind === 'committed') {
     if (decision.answer > 0) note(turns, { agent, grants }, frameworks)
-    await tell(env, decision.tell)
+    await tell(env, decision.tell, decision.changes)
   }
   env.log.info('allocated', {
     offers: kind === 'committed' ? decision.answer : 0,
@@ -206,7 +206,7 @@ async function commitAll(
           done.push(...grants)
           note(turns, { agent, grants }, frameworks)
         }
-        await tell(env, decision.tell)
+        await tell(env, decision.tell, decision.changes)
       }),
     )
   }

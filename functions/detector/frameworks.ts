@@ -7,6 +7,7 @@ import type { Framework, Tick } from '../../master/model.ts'
 import { all } from '../../store/store.ts'
 import { inParallel } from '../agents/in-parallel.ts'
 import type { Environment } from '../environment.ts'
+import { nudgeForTick } from '../notifier/handler.ts'
 import { disconnectIfLapsed, finishOpenWork, isLapsed, removeIfDue } from '../scheduler/disconnect.ts'
 
 /** After an outage of ours a framework has its failover timeout again to return, but at most this long. */
@@ -19,6 +20,7 @@ export async function lookAfterFrameworks(env: Environment, tick: Tick): Promise
     'lease',
     connected.map(({ frameworkId }) => ({ frameworkId })),
   )
+  await nudgeForTick(env, connected, tick)
   const lapsed = connected.filter((framework, index) =>
     isLapsed(framework, leases[index], tick, env.settings),
   )

@@ -39,6 +39,7 @@ export const VISIBILITY_SECONDS: Readonly<Record<FunctionQueue | 'dead-letters' 
   allocate: 30,
   ticks: 30,
   'instance-events': 60,
+  notify: 30,
   'dead-letters': 5,
   agent: 30,
 }
@@ -50,6 +51,8 @@ export const RETENTION_SECONDS: Readonly<Record<FunctionQueue | 'dead-letters' |
   ticks: 2 * 60,
   // As long as a notice can still be of use: whatever is missed, the detector finds by its own look-ups.
   'instance-events': 60 * 60,
+  // The tick sends another one.
+  notify: 2 * 60,
   'dead-letters': 14 * 24 * 3600,
   agent: 15 * 60,
 }

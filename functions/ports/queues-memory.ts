@@ -35,7 +35,14 @@ const DEDUPLICATION_MS = 5 * 60_000
 export function memoryQueues(clock: Clock): MessageSource {
   const queues = new Map<string, Queue>()
   let last = 0
-  for (const name of ['heartbeats', 'allocate', 'ticks', 'instance-events', 'dead-letters'] as const)
+  for (const name of [
+    'heartbeats',
+    'allocate',
+    'ticks',
+    'instance-events',
+    'notify',
+    'dead-letters',
+  ] as const)
     add(name, name)
 
   const source: MessageSource = {

@@ -37,6 +37,7 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
   const queues: SqsQueues = {
     clock: options.clock,
     endpoint: () => options.endpoint,
+    isOwn: (url) => url.slice(url.lastIndexOf('/') + 1).startsWith(`${options.prefix}-`),
     beatsQueueUrl() {
       const url = urls.get(nameOf('heartbeats'))
       if (url === undefined)
@@ -44,7 +45,14 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
       return url
     },
     async ensureFunctionQueues() {
-      for (const name of ['heartbeats', 'allocate', 'ticks', 'instance-events', 'dead-letters'] as const)
+      for (const name of [
+        'heartbeats',
+        'allocate',
+        'ticks',
+        'instance-events',
+        'notify',
+        'dead-letters',
+      ] as const)
         await create(name)
     },
     async ensureAgentQueue(agentId) {

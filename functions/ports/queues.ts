@@ -1,7 +1,7 @@
 // Queues as the functions and the agent see them; the AWS adapter and the one in memory are held to one contract.
 
 /** `heartbeats` is FIFO, one group per beat shard. The others are standard queues; EventBridge fills `instance-events`. */
-export type FunctionQueue = 'heartbeats' | 'allocate' | 'ticks' | 'instance-events'
+export type FunctionQueue = 'heartbeats' | 'allocate' | 'ticks' | 'instance-events' | 'notify'
 
 export interface QueueMessage {
   readonly id: string
@@ -18,7 +18,7 @@ export interface QueueMessage {
 
 export interface Queues {
   send(
-    queue: FunctionQueue,
+    queue: FunctionQueue | 'dead-letters',
     body: string,
     options?: { readonly group?: string; readonly deduplicationId?: string; readonly delaySeconds?: number },
   ): Promise<void>
@@ -30,6 +30,8 @@ export interface Queues {
   removeAgentQueue(agentId: string): Promise<void>
   /** URL under which agents send beats. */
   beatsQueueUrl(): string
+  /** True for queues of this cluster, in which nobody else may write; where nobody can tell, it is absent. */
+  isOwn?(url: string): boolean
   /** Endpoint to tell agents when the queues are not AWS's own. */
   endpoint(): string | undefined
 }

@@ -11,7 +11,7 @@ import type { Environment } from '../environment.ts'
 import { empty, type Handler, type HttpAnswer, type HttpRequest, text } from '../http/types.ts'
 import { noteCall } from './called.ts'
 import { answerCall } from './calls.ts'
-import { subscribe } from './subscribe.ts'
+import { subscribe, WEBHOOK_SECRET } from './subscribe.ts'
 
 /** Answers `POST /api/v1/scheduler`; who asks has been checked, and that it is a POST. */
 export function schedulerHandler(env: Environment): Handler {
@@ -33,7 +33,9 @@ export function schedulerHandler(env: Environment): Handler {
       if (delivery !== 'stream' && delivery !== 'poll') {
         return text(400, "The header 'Meseta-Delivery' must be stream or poll")
       }
-      return await subscribe(env, call, { principal: request.principal, mediaType: accepted, delivery })
+      const webhookSecret = request.headers[WEBHOOK_SECRET]
+      const { principal } = request
+      return await subscribe(env, call, { principal, mediaType: accepted, delivery, webhookSecret })
     }
     const { answer, epoch } = await answerCall(env, call, { principal: request.principal, streamId })
     if (epoch !== undefined) noteCall(env, call, epoch)

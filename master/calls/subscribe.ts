@@ -5,6 +5,7 @@ import type { FrameworkInfo, SchedulerCallSubscribe } from '../../protocol/messa
 import { nextNumber } from '../../protocol/numbering.ts'
 import type { Context } from '../context.ts'
 import { type Decision, nothing } from '../decision.ts'
+import { deliveryError, deliveryOf } from '../frameworks/delivery.ts'
 import { raised } from '../frameworks/filter-epochs.ts'
 import { rolesOf } from '../frameworks/roles.ts'
 import type { Framework } from '../model.ts'
@@ -21,6 +22,8 @@ export interface SubscribeContext extends Context {
   readonly principal?: string | undefined
   /** Of the new stream. */
   readonly streamId: string
+  /** What the framework wants its webhooks signed with; absent: what it had, or a fresh one. */
+  readonly webhookSecret?: string | undefined
 }
 
 export type Subscribed =
@@ -57,6 +60,7 @@ function reasonAgainst(
 ): string | undefined {
   return (
     frameworkInfoError(info) ??
+    deliveryError(info) ??
     (existing?.state === 'removed' ? 'Framework has been removed' : undefined) ??
     suppressedRolesError(info, suppressed_roles) ??
     offerConstraintsError(info, offer_constraints) ??
@@ -74,13 +78,20 @@ function subscribed(
   existing: Framework | undefined,
   given: FrameworkInfo,
   { suppressed_roles = [], offer_constraints }: SchedulerCallSubscribe,
-  { now, newId, cluster, settings, streamId }: SubscribeContext,
+  context: SubscribeContext,
 ): Framework {
+  const { now, newId, cluster, settings, streamId } = context
   const asked = given.id?.value ?? ''
   const frameworkId = existing?.frameworkId ?? (asked === '' ? `${cluster.id}-${newId()}` : asked)
   const info = keepingFirst({ ...given, id: { value: frameworkId } }, existing?.info)
   // What ended with the session before is over; a newer release may have written more than is known here (R35).
-  const { disconnectedAt: _, removeAt: __, removedAt: ___, ...known } = existing ?? ({} as Partial<Framework>)
+  const {
+    disconnectedAt: _,
+    removeAt: __,
+    removedAt: ___,
+    delivery: ____,
+    ...known
+  } = existing ?? ({} as Partial<Framework>)
   return {
     ...known,
     version: existing?.version ?? 0,
@@ -102,7 +113,21 @@ function subscribed(
     registeredAt: existing?.registeredAt ?? now,
     reregisteredAt: existing === undefined ? undefined : now,
     openWork: 'gates',
+    ...withDelivery(existing, info, context),
   }
+}
+
+/** The secret stays from session to session, so that a function deployed with it goes on to understand us. */
+function withDelivery(
+  existing: Framework | undefined,
+  info: FrameworkInfo,
+  { newId, webhookSecret }: SubscribeContext,
+): Pick<Framework, 'delivery'> {
+  const target = deliveryOf(info)
+  if (target === undefined) return {}
+  if (target.kind === 'sqs') return { delivery: target }
+  const secret = webhookSecret ?? existing?.delivery?.secret ?? `${newId()}${newId()}`
+  return { delivery: { ...target, secret } }
 }
 
 /** Whatever is said later, `user` and `checkpoint` stay as they were said first (C47). */

@@ -3,6 +3,7 @@ import type { FrameworkInfo, SchedulerCallUpdateFramework } from '../../protocol
 import { withoutOffers } from '../accounting.ts'
 import type { Context } from '../context.ts'
 import { type Decision, nothing } from '../decision.ts'
+import { deliveryError, deliveryOf } from '../frameworks/delivery.ts'
 import { raised } from '../frameworks/filter-epochs.ts'
 import { rolesOf } from '../frameworks/roles.ts'
 import { withdrawnMail } from '../mail.ts'
@@ -56,6 +57,7 @@ function reasonAgainst(
 ): string | undefined {
   return (
     prefixed('The FrameworkInfo is not valid', frameworkInfoError(info)) ??
+    prefixed('The FrameworkInfo is not valid', deliveryError(info)) ??
     prefixed('The FrameworkInfo can not be updated', changeReason(framework, info)) ??
     prefixed('The UPDATE_FRAMEWORK call is not valid', suppressedRolesError(info, suppressed_roles)) ??
     prefixed('The UPDATE_FRAMEWORK call is not valid', offerConstraintsError(info, offer_constraints))
@@ -63,7 +65,13 @@ function reasonAgainst(
 }
 
 /** Here these three are refused; SUBSCRIBE silently keeps the first two. */
-function changeReason({ info: old, principal }: Framework, info: FrameworkInfo): string | undefined {
+function changeReason(
+  { info: old, principal, delivery }: Framework,
+  info: FrameworkInfo,
+): string | undefined {
+  const target = deliveryOf(info)
+  if (target?.kind !== delivery?.kind || target?.url !== delivery?.url)
+    return 'how events are delivered is chosen by SUBSCRIBE only'
   if (info.user !== old.user) return `'user' can not be changed from '${old.user}' to '${info.user}'`
   if ((info.checkpoint ?? false) !== (old.checkpoint ?? false)) return "'checkpoint' can not be changed"
   return info.principal === principal ? undefined : "A framework's principal can not be changed"
