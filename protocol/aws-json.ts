@@ -1,17 +1,29 @@
-// AWS's JSON protocol as an emulator needs it: a POST, an answer, an error with a name. No signature, no retries.
+// AWS's JSON protocol, plainly: a POST, an answer, an error with a name. No retries, and no signature but the caller's.
 //
-// On AWS the SDK speaks it. An emulator on this machine reads a fraction of what the SDK prepares for each call, and
-// that preparation costs several times the call itself (see docs/decisions/0010-plain-calls-to-emulators.md).
+// What the SDK prepares for each call costs several times the call itself where an emulator reads it (see
+// docs/decisions/0010-plain-calls-to-emulators.md), and most of a function's start (0011-lambda-adapters.md).
 import { Buffer } from 'node:buffer'
 import { Agent, type IncomingMessage, request } from 'node:http'
 
 /** What the operation's name is prefixed with on the wire. */
-export type AwsService = 'DynamoDB_20120810' | 'AmazonSQS'
+export type AwsService = 'DynamoDB_20120810' | 'AmazonSQS' | 'secretsmanager'
+
+/** What is signed: everything that will be on the wire but the connection's own headers. */
+export interface Unsigned {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Gives all headers of the request back, with those of the signature. */
+export type Sign = (unsigned: Unsigned) => Promise<Readonly<Record<string, string>>>
 
 export interface AwsJsonOptions {
-  /** Plain http, without a path. */
+  /** Without a path; plain http, unless what is sent is signed. */
   readonly endpoint: string
   readonly service: AwsService
+  /** Absent: an emulator, which checks no signature. */
+  readonly sign?: Sign | undefined
   /** Until the answer begins, and between its parts, ms. */
   readonly requestTimeoutMs?: number | undefined
 }
@@ -39,29 +51,33 @@ export class AwsJsonError extends Error {
 }
 
 /** Emulators want to see credentials and check none. */
-const AUTHORIZATION =
-  'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/local/aws4_request, SignedHeaders=host, Signature=0'
+const UNCHECKED = {
+  'x-amz-date': '20260101T000000Z',
+  authorization:
+    'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/local/aws4_request, SignedHeaders=host, Signature=0',
+}
 
 /** Opens nothing until the first call; connections are kept. */
-export function awsJson({ endpoint, service, requestTimeoutMs = 3_000 }: AwsJsonOptions): AwsJson {
-  const { protocol, hostname, port } = new URL(endpoint)
-  if (protocol !== 'http:') throw new Error(`${endpoint} is no emulator; AWS is called through its SDK`)
+export function awsJson({ endpoint, service, sign, requestTimeoutMs = 3_000 }: AwsJsonOptions): AwsJson {
+  const url = new URL('/', endpoint)
+  if (url.protocol !== 'http:' && sign === undefined)
+    throw new Error(`${endpoint} is no emulator; AWS wants its calls signed`)
+  const { Agent, request } = url.protocol === 'http:' ? plain : secure()
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })
-  const target = { agent, host: hostname, port, method: 'POST', path: '/' }
+  const target = { agent, host: url.hostname, port: url.port, method: 'POST', path: '/' }
 
   return { call, close: () => agent.destroy() }
 
-  function call(operation: string, input: object, signal?: AbortSignal): Promise<unknown> {
+  async function call(operation: string, input: object, signal?: AbortSignal): Promise<unknown> {
     // Text all the way: Node sends headers and a body of text in one write, a body of bytes in two.
     const body = JSON.stringify(input, inBase64)
-    const headers = {
+    const unsigned = {
       'x-amz-target': `${service}.${operation}`,
-      'content-type': 'application/x-amz-json-1.0',
-      'content-length': Buffer.byteLength(body),
-      'x-amz-date': '20260101T000000Z',
-      authorization: AUTHORIZATION,
+      'content-type': `application/x-amz-json-${service === 'secretsmanager' ? '1.1' : '1.0'}`,
     }
-    return new Promise((resolve, reject) => {
+    const signed = await (sign?.({ url, headers: unsigned, body }) ?? { ...unsigned, ...UNCHECKED })
+    const headers = { ...signed, 'content-length': Buffer.byteLength(body) }
+    return await new Promise((resolve, reject) => {
       const sent = request({ ...target, headers, timeout: requestTimeoutMs, signal }, (response) => {
         read(response, (error, answer) => (error === undefined ? resolve(answer) : reject(error)))
       })
@@ -70,6 +86,14 @@ export function awsJson({ endpoint, service, requestTimeoutMs = 3_000 }: AwsJson
       sent.end(body)
     })
   }
+}
+
+const plain = { Agent, request }
+
+/** Not imported above: TLS is half of a small function's start, and whoever calls emulators only does without it. */
+function secure(): typeof plain {
+  // Both have the same form; options of TLS are not used.
+  return process.getBuiltinModule('node:https') as unknown as typeof plain
 }
 
 /** Bytes travel as base64. Called by JSON.stringify, which has turned a Buffer into something else by then. */

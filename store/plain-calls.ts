@@ -1,7 +1,7 @@
-// The calls of the store to an emulator: the same JSON as the SDK's, without signatures and middleware.
+// The calls of the store without the SDK: the same JSON without its middleware, to an emulator or signed to AWS.
 import { Buffer } from 'node:buffer'
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import { AwsJsonError, awsJson } from '../protocol/aws-json.ts'
+import { type AwsJson, AwsJsonError, awsJson } from '../protocol/aws-json.ts'
 import type { DynamoCalls, Operations } from './dynamodb-calls.ts'
 
 /** @param options.endpoint plain http: an emulator, which checks no signature */
@@ -9,19 +9,23 @@ export function plainCalls(options: {
   readonly endpoint: string
   readonly requestTimeoutMs?: number | undefined
 }): DynamoCalls {
-  const plain = awsJson({ service: 'DynamoDB_20120810', ...options })
+  return callsOver(awsJson({ service: 'DynamoDB_20120810', ...options }), { isBilled: false })
+}
+
+/** The calls over a carrier of DynamoDB's JSON. */
+export function callsOver(carrier: AwsJson, { isBilled }: Pick<DynamoCalls, 'isBilled'>): DynamoCalls {
   return {
-    isBilled: false,
+    isBilled,
     async call(operation, input) {
       try {
         // What DynamoDB answers to an operation is the output of that operation.
-        return withBytes(await plain.call(operation, input)) as Operations[typeof operation]['output']
+        return withBytes(await carrier.call(operation, input)) as Operations[typeof operation]['output']
       } catch (error) {
         if (error instanceof AwsJsonError) withBytesInReasons(error)
         throw error
       }
     },
-    close: () => plain.close(),
+    close: () => carrier.close(),
   }
 }
 

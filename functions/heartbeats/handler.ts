@@ -28,6 +28,8 @@ export interface HeartbeatOptions {
    * everybody may.
    */
   readonly isTrusted?: (message: QueueMessage, content: BeatMessage) => boolean
+  /** Told of each shard how it stands after the batch. */
+  readonly onWritten?: (beats: Beats) => void
 }
 
 /** Agents that belong nowhere any more are taken out of a shard at every so-many-th canary. */
@@ -76,7 +78,7 @@ async function writeGroup(
       const facts = { known: ledgers, now, hearingGapMs: env.settings.profile.hearingGapMs }
       const folded = fold(beats, heard, facts)
       const after = without(folded, strangers(folded, beats, ledgers))
-      const answer = { before: beats, ledgers, heard }
+      const answer = { before: beats, after, ledgers, heard }
       if (after === beats) return nothing(answer)
       return {
         changes: [{ do: 'put', kind: 'beats', item: after, when: { name: 'unchanged' } }],
@@ -85,11 +87,13 @@ async function writeGroup(
       }
     },
   })
+  options.onWritten?.(written.after)
   await tell(env, laggards(written.before, written.heard, written.ledgers))
 }
 
 interface Written {
   readonly before: Beats
+  readonly after: Beats
   readonly ledgers: ReadonlyMap<string, Ledger>
   readonly heard: readonly Heard[]
 }

@@ -49,6 +49,7 @@ async function inflated(body: Uint8Array): Promise<ReadBody> {
   }
 }
 
-function tooLarge(): ReadBody {
+/** Refused for its size, by whoever sees it first. */
+export function tooLarge(): ReadBody {
   return { refused: text(413, `A body may have at most ${MAX_BODY_BYTES} bytes, also after inflating`) }
 }

@@ -1,0 +1,43 @@
+// Beats, written at once and answered a little later, so that the group fills meanwhile (R13).
+//
+// While a handler holds messages of a group SQS gives that group to nobody else. A handler that returns at once would
+// be called for every few beats, and each call is a write; one that waits writes for all that came meanwhile.
+import type { Beats } from '../../master/model.ts'
+import type { Profile } from '../../master/settings.ts'
+import { sleep } from '../../protocol/clock.ts'
+import type { Environment } from '../environment.ts'
+import { heartbeats } from '../heartbeats/handler.ts'
+import type { QueueMessage } from '../ports/queues.ts'
+
+/** SQS: messages of one batch of a FIFO queue. */
+const FULL_BATCH = 10
+
+/** Writes the batch, then waits unless more is waiting already, something failed, or an agent is suspect. */
+export async function patientHeartbeats(
+  env: Environment,
+  batch: readonly QueueMessage[],
+): Promise<readonly string[]> {
+  const shards: Beats[] = []
+  const failed = await heartbeats(env, batch, { onWritten: (beats) => shards.push(beats) })
+  const { profile } = env.settings
+  const isHurried = shards.some((beats) => hasSuspect(beats, profile.timeoutMs))
+  if (batch.length < FULL_BATCH && failed.length === 0 && !isHurried) await sleep(env.clock, waitMs(profile))
+  return failed
+}
+
+/** By how often agents beat, ms: beats of half a second must not wait at all. */
+export function waitMs({ beatMs }: Pick<Profile, 'beatMs'>): number {
+  if (beatMs >= 15_000) return 1_500
+  return beatMs >= 3_000 ? 700 : 0
+}
+
+/**
+ * Whether an agent of the shard has been silent for half the timeout, by its beats. One that is silent for twice the
+ * timeout was given up before, or is held back by the guard: it hurries nobody any more.
+ */
+export function hasSuspect({ agents, canary, hearingSince }: Beats, timeoutMs: number): boolean {
+  return Object.values(agents).some(({ stamp }) => {
+    const silence = canary.stamp - Math.max(stamp, hearingSince)
+    return silence > timeoutMs / 2 && silence <= 2 * timeoutMs
+  })
+}

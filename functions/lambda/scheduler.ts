@@ -1,0 +1,10 @@
+// Lambda `scheduler`: POST /api/v1/scheduler of a REST API; SUBSCRIBE streams.
+import { schedulerRoutes } from '../scheduler/routes.ts'
+import { lambdaFunction } from './environment.ts'
+import { restFunction } from './rest.ts'
+
+/** Who asks, the authorizer has found out. */
+export const handler = restFunction(lambdaFunction(), {
+  routes: (env) => schedulerRoutes(env),
+  streams: true,
+})
