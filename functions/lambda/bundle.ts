@@ -1,6 +1,6 @@
 // `npm run bundle`: one file per function, ready for Lambda, in dist/functions/<name>/; the agent's in dist/agent/.
 //
-//   dist/functions/<name>/index.mjs      handler `index.handler`; chunks beside it are read in when they are needed
+//   dist/functions/<name>/index.mjs      handler `index.handler`
 //   dist/agent/main.mjs                  with the sources of its shim, which it compiles where it runs
 //
 // The same sources give the same bytes.
@@ -107,12 +107,18 @@ const SHARED: BuildOptions = {
   plugins: [builtins],
 }
 
-const FUNCTION_OPTIONS: BuildOptions = {
-  alias: {
-    // A function has its credentials in its environment; the chain that looks everywhere else is as large as a client.
-    '@aws-sdk/credential-provider-node': join(ROOT, 'functions/lambda/role-credentials.ts'),
+/** Adapters over the SDK that other hosts choose at run time: a function always brings its own calls. */
+const leftOut: Plugin = {
+  name: 'left out',
+  setup(setup) {
+    setup.onResolve({ filter: /\/sqs-client\.ts$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
+    setup.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+      contents: `export function sdkCalls() { throw new Error('the SDK is not in this bundle') }`,
+    }))
   },
 }
+
+const FUNCTION_OPTIONS: BuildOptions = { plugins: [builtins, leftOut] }
 
 /** What the agent hands to a compiler or to sh is no code of Node's. */
 function shimSources(folder: string): string[] {

@@ -1,10 +1,6 @@
 // The credentials of a function's role, which Lambda puts into its environment.
 
-export interface Credentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string
-}
+import type { Credentials } from '../ports/signature.ts'
 
 /** Undefined where there are none: an emulator that asks for none. They outlive the environment they stand in. */
 export function credentialsOf(

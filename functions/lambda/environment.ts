@@ -5,11 +5,11 @@ import type { Store } from '../../store/store.ts'
 import { ensureCluster } from '../cluster.ts'
 import type { Environment, Log } from '../environment.ts'
 import { inProcessBells } from '../ports/bells.ts'
+import { ec2Query } from '../ports/ec2-query.ts'
 import { randomIds } from '../ports/ids.ts'
 import { type SqsQueues, sqsQueues } from '../ports/queues-sqs.ts'
 import type { SqsCalls } from '../ports/sqs-calls.ts'
 import { credentialsOf } from './environment-credentials.ts'
-import { lazyEc2 } from './lazy-ec2.ts'
 import { lambdaLog } from './log.ts'
 import { settingsOf } from './settings.ts'
 import { dynamoCalls, type Signing, sqsCalls } from './signed-calls.ts'
@@ -53,7 +53,7 @@ export function lambdaFunction(variables: Variables = process.env): LambdaFuncti
     settings,
     log,
     bells: inProcessBells(clock),
-    ec2: lazyEc2({ region: place.region, endpoint: endpointOf('EC2', variables) }),
+    ec2: ec2Query({ ...signingOf('EC2', variables), clock }),
   }
   let made: Promise<Environment> | undefined
   return {

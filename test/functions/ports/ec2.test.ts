@@ -11,9 +11,11 @@ import {
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Ec2, LifecycleActions } from '../../../functions/ports/ec2.ts'
 import { INSTANCES_PER_CALL, isInstanceId } from '../../../functions/ports/ec2.ts'
-import { ec2Client } from '../../../functions/ports/ec2-client.ts'
+import { type Ec2ClientOptions, ec2Client } from '../../../functions/ports/ec2-client.ts'
 import { memoryEc2 } from '../../../functions/ports/ec2-memory.ts'
+import { ec2Query } from '../../../functions/ports/ec2-query.ts'
 import { proofOf } from '../../../master/detection/proof.ts'
+import { systemClock } from '../../../protocol/clock.ts'
 import { startMiniStack } from '../../ministack.ts'
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
@@ -48,10 +50,21 @@ const miniStack = await startMiniStack()
 if ('skipped' in miniStack) console.warn(`EC2 over MiniStack is skipped: ${miniStack.skipped}`)
 afterAll(async () => ('stop' in miniStack ? await miniStack.stop() : undefined))
 
-async function overMiniStack(): Promise<Opened> {
+type Given = Pick<Ec2ClientOptions, 'endpoint' | 'callTimeoutMs'>
+
+/** Both adapters for AWS: the one over the SDK, and the plain one of the functions. */
+const clients = {
+  'through the SDK': (given: Given) => ec2Client({ region, credentials, ...given }),
+  'by plain calls': (given: Given) => ({
+    ...ec2Query({ region, credentials, clock: systemClock, ...given }),
+    close() {},
+  }),
+} as const
+
+async function overMiniStack(how: keyof typeof clients): Promise<Opened> {
   if ('skipped' in miniStack) throw new Error(miniStack.skipped)
   const { endpoint } = miniStack
-  const ec2 = ec2Client({ region, endpoint, credentials, callTimeoutMs: 10_000 })
+  const ec2 = clients[how]({ endpoint, callTimeoutMs: 10_000 })
   const client = new EC2Client({ region, endpoint, credentials })
   const owner: Owner = {
     async run() {
@@ -75,7 +88,8 @@ async function overMiniStack(): Promise<Opened> {
 
 const adapters = [
   ['in memory', inMemory, false],
-  ['over MiniStack through the SDK', overMiniStack, 'skipped' in miniStack],
+  ['over MiniStack through the SDK', () => overMiniStack('through the SDK'), 'skipped' in miniStack],
+  ['over MiniStack by plain calls', () => overMiniStack('by plain calls'), 'skipped' in miniStack],
 ] as const
 
 for (const [name, open, isSkipped] of adapters) {
@@ -156,107 +170,113 @@ for (const [name, open, isSkipped] of adapters) {
   })
 }
 
-describe('the adapter for AWS, against answers of ours', () => {
-  interface Answer {
-    readonly status: number
-    readonly body: string
-  }
-
-  /** Answers one call after the other as told, the last one for ever; notes what was asked. */
-  async function answering(
-    answers: readonly Answer[],
-    work: (ec2: ReturnType<typeof ec2Client>, asked: string[]) => Promise<void>,
-  ) {
-    const asked: string[] = []
-    const server = createServer((request, response) => {
-      const chunks: Buffer[] = []
-      request.on('data', (chunk: Buffer) => chunks.push(chunk))
-      request.on('end', () => {
-        asked.push(`${request.headers.authorization ?? ''} ${Buffer.concat(chunks).toString()}`)
-        const answer = answers[Math.min(asked.length, answers.length) - 1]
-        if (answer === undefined) return
-        response.writeHead(answer.status, { 'content-type': 'text/xml' }).end(answer.body)
-      })
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    const port = typeof address === 'object' ? address?.port : 0
-    const ec2 = ec2Client({ region, endpoint: `http://127.0.0.1:${port}`, credentials, callTimeoutMs: 500 })
-    try {
-      await work(ec2, asked)
-    } finally {
-      ec2.close()
-      server.closeAllConnections()
-      server.close()
+describe.each(['through the SDK', 'by plain calls'] as const)(
+  'the adapter for AWS %s, against answers of ours',
+  (how) => {
+    interface Answer {
+      readonly status: number
+      readonly body: string
     }
-  }
 
-  const instance = (id: string, state: string) =>
-    `<item><instancesSet><item><instanceId>${id}</instanceId><instanceState><code>0</code><name>${state}</name></instanceState><reason>Server.SpotInstanceTermination</reason></item></instancesSet></item>`
-  const page = (items: string, token = '') => ({
-    status: 200,
-    body: `<DescribeInstancesResponse><reservationSet>${items}</reservationSet>${token === '' ? '' : `<nextToken>${token}</nextToken>`}</DescribeInstancesResponse>`,
-  })
-  const error = (status: number, code: string) => ({
-    status,
-    body: `<Response><Errors><Error><Code>${code}</Code><Message>said ${code}</Message></Error></Errors></Response>`,
-  })
-  const [A, B] = ['i-0123456789abcdef0', 'i-0123456789abcdef1'] as const
+    /** Answers one call after the other as told, the last one for ever; notes what was asked. */
+    async function answering(
+      answers: readonly Answer[],
+      work: (ec2: Ec2 & LifecycleActions, asked: string[]) => Promise<void>,
+    ) {
+      const asked: string[] = []
+      const server = createServer((request, response) => {
+        const chunks: Buffer[] = []
+        request.on('data', (chunk: Buffer) => chunks.push(chunk))
+        request.on('end', () => {
+          asked.push(`${request.headers.authorization ?? ''} ${Buffer.concat(chunks).toString()}`)
+          const answer = answers[Math.min(asked.length, answers.length) - 1]
+          if (answer === undefined) return
+          response.writeHead(answer.status, { 'content-type': 'text/xml' }).end(answer.body)
+        })
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const address = server.address()
+      const port = typeof address === 'object' ? address?.port : 0
+      const ec2 = clients[how]({ endpoint: `http://127.0.0.1:${port}`, callTimeoutMs: 500 })
+      try {
+        await work(ec2, asked)
+      } finally {
+        ec2.close()
+        server.closeAllConnections()
+        server.close()
+      }
+    }
 
-  test('reads on while there are pages', () =>
-    answering([page(instance(A, 'terminated'), 'more'), page(instance(B, 'running'))], async (ec2, asked) => {
-      const { seen, calls } = await ec2.lookUp([A, B])
-      expect(seen.get(A)).toEqual({ state: 'terminated', why: 'Server.SpotInstanceTermination' })
-      expect(seen.get(B)?.state).toBe('running')
-      expect(calls).toBe(2)
-      expect(asked[1]).toContain('NextToken=more')
-    }))
+    const instance = (id: string, state: string) =>
+      `<item><instancesSet><item><instanceId>${id}</instanceId><instanceState><code>0</code><name>${state}</name></instanceState><reason>Server.SpotInstanceTermination</reason></item></instancesSet></item>`
+    const page = (items: string, token = '') => ({
+      status: 200,
+      body: `<DescribeInstancesResponse><reservationSet>${items}</reservationSet>${token === '' ? '' : `<nextToken>${token}</nextToken>`}</DescribeInstancesResponse>`,
+    })
+    const error = (status: number, code: string) => ({
+      status,
+      body: `<Response><Errors><Error><Code>${code}</Code><Message>said ${code}</Message></Error></Errors></Response>`,
+    })
+    const [A, B] = ['i-0123456789abcdef0', 'i-0123456789abcdef1'] as const
 
-  test('a state of a later day is unknown, and looked at again', () =>
-    answering([page(instance(A, 'levitating'))], async (ec2) => {
-      expect(proofOf((await ec2.lookUp([A])).seen.get(A))).toBe('look-again')
-    }))
-
-  test('throttled, it tries again a little later', () =>
-    answering([error(503, 'RequestLimitExceeded'), page(instance(A, 'stopped'))], async (ec2) => {
-      const { seen, failed } = await ec2.lookUp([A])
-      expect(seen.get(A)?.state).toBe('stopped')
-      expect(failed).toBeUndefined()
-    }))
-
-  test('R9 not allowed, it has no verdict and says why', () =>
-    answering([error(403, 'UnauthorizedOperation')], async (ec2, asked) => {
-      const { seen, failed } = await ec2.lookUp([A])
-      expect(seen.size).toBe(0)
-      expect(failed).toContain('UnauthorizedOperation')
-      expect(asked).toHaveLength(1)
-    }))
-
-  test('R9 without an answer in time it has no verdict', () =>
-    answering([], async (ec2) => {
-      const { seen, failed } = await ec2.lookUp([A], AbortSignal.timeout(300))
-      expect(seen.size).toBe(0)
-      expect(failed).toBe('EC2 did not answer in time')
-    }))
-
-  test('a lifecycle action is signed for Auto Scaling; one that is not waited for is over; a refusal is an error', () =>
-    answering(
-      [
-        { status: 200, body: '<CompleteLifecycleActionResponse/>' },
-        {
-          status: 400,
-          body: '<ErrorResponse><Error><Code>ValidationError</Code><Message>No active Lifecycle Action found with instance ID</Message></Error></ErrorResponse>',
+    test('reads on while there are pages', () =>
+      answering(
+        [page(instance(A, 'terminated'), 'more'), page(instance(B, 'running'))],
+        async (ec2, asked) => {
+          const { seen, calls } = await ec2.lookUp([A, B])
+          expect(seen.get(A)).toEqual({ state: 'terminated', why: 'Server.SpotInstanceTermination' })
+          expect(seen.get(B)?.state).toBe('running')
+          expect(calls).toBe(2)
+          expect(asked[1]).toContain('NextToken=more')
         },
-        { status: 403, body: '<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>' },
-      ],
-      async (ec2, asked) => {
-        const action = { group: 'agents', hook: 'drain', token: 'token' }
-        expect(await ec2.complete(action, A)).toBe('completed')
-        expect(asked[0]).toContain(`/${region}/autoscaling/aws4_request`)
-        expect(asked[0]).toContain('Action=CompleteLifecycleAction')
-        expect(asked[0]).toContain('LifecycleActionResult=CONTINUE')
-        expect(await ec2.complete(action, A)).toBe('over')
-        await expect(ec2.complete(action, A)).rejects.toThrow('AccessDenied')
-      },
-    ))
-})
+      ))
+
+    test('a state of a later day is unknown, and looked at again', () =>
+      answering([page(instance(A, 'levitating'))], async (ec2) => {
+        expect(proofOf((await ec2.lookUp([A])).seen.get(A))).toBe('look-again')
+      }))
+
+    test('throttled, it tries again a little later', () =>
+      answering([error(503, 'RequestLimitExceeded'), page(instance(A, 'stopped'))], async (ec2) => {
+        const { seen, failed } = await ec2.lookUp([A])
+        expect(seen.get(A)?.state).toBe('stopped')
+        expect(failed).toBeUndefined()
+      }))
+
+    test('R9 not allowed, it has no verdict and says why', () =>
+      answering([error(403, 'UnauthorizedOperation')], async (ec2, asked) => {
+        const { seen, failed } = await ec2.lookUp([A])
+        expect(seen.size).toBe(0)
+        expect(failed).toContain('UnauthorizedOperation')
+        expect(asked).toHaveLength(1)
+      }))
+
+    test('R9 without an answer in time it has no verdict', () =>
+      answering([], async (ec2) => {
+        const { seen, failed } = await ec2.lookUp([A], AbortSignal.timeout(300))
+        expect(seen.size).toBe(0)
+        expect(failed).toBe('EC2 did not answer in time')
+      }))
+
+    test('a lifecycle action is signed for Auto Scaling; one that is not waited for is over; a refusal is an error', () =>
+      answering(
+        [
+          { status: 200, body: '<CompleteLifecycleActionResponse/>' },
+          {
+            status: 400,
+            body: '<ErrorResponse><Error><Code>ValidationError</Code><Message>No active Lifecycle Action found with instance ID</Message></Error></ErrorResponse>',
+          },
+          { status: 403, body: '<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>' },
+        ],
+        async (ec2, asked) => {
+          const action = { group: 'agents', hook: 'drain', token: 'token' }
+          expect(await ec2.complete(action, A)).toBe('completed')
+          expect(asked[0]).toContain(`/${region}/autoscaling/aws4_request`)
+          expect(asked[0]).toContain('Action=CompleteLifecycleAction')
+          expect(asked[0]).toContain('LifecycleActionResult=CONTINUE')
+          expect(await ec2.complete(action, A)).toBe('over')
+          await expect(ec2.complete(action, A)).rejects.toThrow('AccessDenied')
+        },
+      ))
+  },
+)
