@@ -9,7 +9,7 @@ export interface DispatchOptions {
   readonly state: AgentState
   readonly log: Log
   readonly performer: Performer
-  /** Undefined until executors had their time to come back. */
+  /** Undefined until what runs here was found again. */
   readonly link: () => Link | undefined
   readonly endProcess: (why: string) => void
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import type { RegisterCall } from '../protocol/agent-messages.ts'
-import { type Clock, sleep, systemClock } from '../protocol/clock.ts'
+import { type Clock, systemClock } from '../protocol/clock.ts'
 import type { AgentInfo, Attribute, DomainInfo, Resource } from '../protocol/messages.ts'
 import { type Acting, startActing } from './acting.ts'
 import { agentFiles } from './api/agent-files.ts'
@@ -13,7 +13,6 @@ import type { Containerizer } from './containerizer/containerizer.ts'
 import { bootId } from './containerizer/process-table.ts'
 import type { Containers } from './containers.ts'
 import { type ControlPlane, httpControlPlane } from './control-plane.ts'
-import { isWaitingForExecutors } from './decisions/recovered.ts'
 import type { Disk } from './disk.ts'
 import { dispatcher } from './dispatch.ts'
 import { endEverything } from './ending.ts'
@@ -32,9 +31,6 @@ import { sandboxPath, startCollection } from './sandboxes.ts'
 import { emptyState, holdsExecutor } from './state.ts'
 import type { Save } from './turn.ts'
 import { lockWorkDir } from './work-dir.ts'
-
-/** How often it is looked whether the executors of before are back. */
-const LOOK_MS = 25
 
 export interface AgentOptions {
   /** Of the control plane; not needed when `controlPlane` is given. */
@@ -133,6 +129,7 @@ async function startLocked(
   let link: Link | undefined
   let port = options.port
   let stopped = false
+  let stopping: Promise<void> | undefined
   const whenStopped = Promise.withResolvers<void>()
   let ending: Promise<void> | undefined
   const performer: Performer = newPerformer(
@@ -200,12 +197,14 @@ async function startLocked(
     tellRegistered = resolve
   })
   if (options.recover === 'cleanup') await end()
-  else void join_()
+  else join_()
   return { port, acting, registered, stop, end }
 
-  /** Executors get their time to come back before the control plane hears of us. */
-  async function join_(): Promise<void> {
-    while (isWaitingForExecutors(acting) && !stopped) await sleep(clock, LOOK_MS)
+  /**
+   * At once, unlike Mesos's agent, which first gives executors their time to come back: what they then say, or what is
+   * said of those that do not come, are updates like others. With a timeout below that time we would be lost meanwhile.
+   */
+  function join_(): void {
     if (stopped) return
     link = startLink({
       clock,
@@ -270,8 +269,13 @@ async function startLocked(
     return ids.find((id) => id.value === value) ?? { value }
   }
 
-  async function stop(): Promise<void> {
-    if (stopped) return
+  /** For all who ask it is over when it is. */
+  function stop(): Promise<void> {
+    stopping ??= stopNow()
+    return stopping
+  }
+
+  async function stopNow(): Promise<void> {
     stopped = true
     whenStopped.resolve()
     link?.stop()
@@ -289,7 +293,7 @@ async function startLocked(
   }
 
   async function endNow(how: 'told' | 'untold'): Promise<void> {
-    if (stopped) return
+    if (stopped) return await stop()
     // What breaks meanwhile, like the disk, stops the agent itself: then nothing more comes of it.
     const everything = endEverything({ acting, clock, containers, link: how === 'told' ? link : undefined })
     await Promise.race([everything, whenStopped.promise])

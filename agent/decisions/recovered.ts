@@ -27,11 +27,6 @@ export function onRecovered(turn: Turn, input: Extract<Input, { input: 'recovere
   if (waiting) turn.act({ action: 'timer', timer: 'reregistration', ms: REREGISTRATION_TIMEOUT_MS })
 }
 
-/** Whether custom executors of before may still come back. */
-export function isWaitingForExecutors(turn: Pick<Turn, 'state'>): boolean {
-  return [...turn.state.executors.values()].some((executor) => executor.recovered)
-}
-
 function recoverTask(turn: Turn, task: TaskRecord, container: FoundContainer, rebooted: boolean): void {
   if (container.found === 'ended') {
     taskContainerEnded(turn, task, container.end)

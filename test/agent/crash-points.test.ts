@@ -141,6 +141,24 @@ function expectNextLifeSafe(
   }
 }
 
+test('F36 an agent whose disk breaks while it ends is over only when its port is free', async () => {
+  let isBroken = false
+  const disk: Disk = (writing) => {
+    if (isBroken) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+    systemDisk(writing)
+  }
+  const world = await startWorld({ disk, log: QUIET, onEnd: () => {} })
+  const { agent, controlPlane } = world
+  controlPlane.want([wanted('t', 'sleep 100')])
+  await until(() => controlPlane.states('t').at(-1) === 'TASK_RUNNING')
+  isBroken = true
+  await agent.end()
+  await expect(fetch(`http://127.0.0.1:${agent.port}/health`)).rejects.toThrow()
+  isBroken = false
+  await world.restart()
+  await world.close()
+})
+
 describe('F36: killed at each write of a launch of a real task', () => {
   let world: World
   afterEach(() => world.close())

@@ -279,6 +279,25 @@ describe('a custom executor', () => {
     await until(() => world.controlPlane.states('t').at(-1) === 'TASK_FINISHED')
   })
 
+  test('F28 C124: what is launched or killed before it is back waits for it', async () => {
+    await launch([task('t')])
+    const first = await subscribe(port(), 'e')
+    await eventOf(first, 'LAUNCH')
+    await post(port(), updateOf('e', 't', 'TASK_RUNNING'))
+    await until(() => world.controlPlane.states('t').length === 1)
+    await world.restart()
+    await world.agent.registered
+    world.controlPlane.want([{ ...task('late'), wanted: 'run' }])
+    world.controlPlane.kill('f', 't')
+    await until(() => world.agent.acting.state.tasks.get('f/t')?.stop !== undefined)
+    expect(world.agent.acting.state.tasks.get('f/late')?.stage).toBe('queued')
+    const second = await subscribe(port(), 'e')
+    await eventOf(second, 'KILL')
+    expect(second.types()).toEqual(['SUBSCRIBED', 'LAUNCH', 'KILL'])
+    await post(port(), updateOf('e', 'late', 'TASK_RUNNING'))
+    await until(() => world.controlPlane.states('late').at(-1) === 'TASK_RUNNING')
+  })
+
   test('F28: one that does not come back is killed, its tasks are GONE', async () => {
     await launch([task('t')])
     const first = await subscribe(port(), 'e')
@@ -286,6 +305,13 @@ describe('a custom executor', () => {
     await post(port(), updateOf('e', 't', 'TASK_RUNNING'))
     await until(() => world.controlPlane.states('t').length === 1)
     await world.restart()
+    // The control plane does not wait for it: an agent that is silent so long would be lost under `fast` (F5).
+    await until(() => world.controlPlane.registrations.length === 2)
+    expect(world.controlPlane.registrations[1]).toMatchObject({
+      tasks: [{ taskId: 't', state: 'TASK_RUNNING' }],
+      executors: [{ info: { executor_id: { value: 'e' } } }],
+    })
+    expect(world.controlPlane.states('t')).toHaveLength(1)
     await until(() => world.controlPlane.states('t').length === 2)
     expect(world.controlPlane.last('t')).toMatchObject({
       state: 'TASK_GONE',
