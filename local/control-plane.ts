@@ -27,6 +27,9 @@ import { type Clock, sleep } from '../protocol/clock.ts'
 import type { Store } from '../store/store.ts'
 import { allocationNudges } from './allocation-nudges.ts'
 
+/** Webhooks that do not answer hold up one of them each, for five seconds at a time. */
+const NOTIFIERS = 4
+
 export interface ControlPlaneOptions {
   readonly store: Store
   readonly queues: MessageSource
@@ -91,7 +94,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       log,
       maxReceives: Number.POSITIVE_INFINITY,
     }),
-    consume(queues, 'notify', (batch) => notify(placed, batch), ending.signal, { log }),
+    ...Array.from({ length: NOTIFIERS }, () =>
+      consume(queues, 'notify', (batch) => notify(placed, batch), ending.signal, { log }),
+    ),
     ...(options.ec2 === undefined
       ? []
       : [

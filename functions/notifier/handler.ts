@@ -59,11 +59,17 @@ async function tellAll(env: Environment, frameworkId: string): Promise<void> {
   }
 }
 
+/** Empty while the table is away: those who are named in the same batch have their turn. */
 async function deliveredFrameworks(env: Environment): Promise<readonly Framework[]> {
-  const found = await all(env.store, 'frameworks', {})
-  return found
-    .map(({ item }) => item)
-    .filter(({ state, delivery }) => state === 'connected' && delivery !== undefined)
+  try {
+    const found = await all(env.store, 'frameworks', {})
+    return found
+      .map(({ item }) => item)
+      .filter(({ state, delivery }) => state === 'connected' && delivery !== undefined)
+  } catch (error) {
+    env.log.error('frameworks not listed', { error: String(error) })
+    return []
+  }
 }
 
 /** The framework it names, `all`, or undefined for what is no nudge, which is logged and forgotten. */

@@ -24,7 +24,7 @@ export function standardOutlets(
     allowsLoopback: env.settings.deliverToLoopback ?? false,
     resolve,
   })
-  const queue = ownQueue(env.queues)
+  const queue = ownQueue(env.queues, env.clock)
   return {
     refusal: async ({ kind, url }) => (kind === 'webhook' ? await web.refusal(url) : queue.refusal(url)),
     send: (parcel) => (parcel.to.kind === 'webhook' ? web.send(parcel) : queue.send(parcel)),

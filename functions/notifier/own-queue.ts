@@ -1,5 +1,6 @@
 // Delivery into a framework's own SQS FIFO queue: one message an event, the group is the framework.
 import { createHash } from 'node:crypto'
+import type { Clock } from '../../protocol/clock.ts'
 import type { Letter, Parcel, Sent } from '../ports/outlets.ts'
 import type { Queues } from '../ports/queues.ts'
 import { type SqsCalls, sqsCalls } from '../ports/sqs-calls.ts'
@@ -12,6 +13,8 @@ export interface OwnQueue {
 
 /** SQS: of a message, and of all messages of a call. */
 const MAX_MESSAGE_BYTES = 1024 * 1024
+/** For all calls of a parcel. */
+const TIMEOUT_MS = 5_000
 /** SQS: messages of a call. */
 const MAX_MESSAGES = 10
 
@@ -20,21 +23,20 @@ const AWS_URL = new RegExp(String.raw`^https://sqs\.([a-z0-9-]+)\.amazonaws\.com
 const EMULATED_URL = new RegExp(`^https?://[^/?#@]+${NAME}$`)
 
 /** Where the cluster's own queues are an emulator's, so are all others: nothing leaves for AWS. */
-export function ownQueue(queues: Pick<Queues, 'endpoint' | 'isOwn'>): OwnQueue {
+export function ownQueue(queues: Pick<Queues, 'endpoint' | 'isOwn'>, clock: Clock): OwnQueue {
   const callsByRegion = new Map<string, SqsCalls>()
   return {
     refusal,
     async send(parcel) {
       const refused = refusal(parcel.to.url)
       if (refused !== undefined) return { taken: [], refused: [], failed: refused }
-      const taken: Letter[] = []
-      const tooLarge: Letter[] = []
-      for (const letters of callsOf(parcel, tooLarge)) {
-        const result = await sendTogether({ ...parcel, letters })
-        taken.push(...result.taken)
-        if (result.failed !== undefined) return { taken, refused: tooLarge, failed: result.failed }
+      const abort = new AbortController()
+      const cancel = clock.after(TIMEOUT_MS, () => abort.abort())
+      try {
+        return await sendAll(parcel, abort.signal)
+      } finally {
+        cancel()
       }
-      return { taken, refused: tooLarge }
     },
   }
 
@@ -46,18 +48,28 @@ export function ownQueue(queues: Pick<Queues, 'endpoint' | 'isOwn'>): OwnQueue {
     return queues.isOwn?.(url) === true ? "the cluster's own queues are not for frameworks" : undefined
   }
 
-  async function sendTogether(parcel: Parcel): Promise<Sent> {
+  async function sendAll(parcel: Parcel, signal: AbortSignal): Promise<Sent> {
+    const taken: Letter[] = []
+    const tooLarge: Letter[] = []
+    for (const letters of callsOf(parcel, tooLarge)) {
+      const result = await sendTogether({ ...parcel, letters }, signal)
+      taken.push(...result.taken)
+      if (result.failed !== undefined) return { taken, refused: tooLarge, failed: result.failed }
+    }
+    return { taken, refused: tooLarge }
+  }
+
+  async function sendTogether(parcel: Parcel, signal: AbortSignal): Promise<Sent> {
     const { letters, to, frameworkId } = parcel
     try {
-      const answer = await callsFor(to.url).call('SendMessageBatch', {
-        QueueUrl: to.url,
-        Entries: letters.map((letter, index) => ({
-          Id: String(index),
-          MessageBody: bodyOf({ ...parcel, letters: [letter] }),
-          MessageGroupId: groupOf(frameworkId),
-          MessageDeduplicationId: letter.id,
-        })),
-      })
+      const entries = letters.map((letter, index) => ({
+        Id: String(index),
+        MessageBody: bodyOf({ ...parcel, letters: [letter] }),
+        MessageGroupId: groupOf(frameworkId),
+        MessageDeduplicationId: letter.id,
+      }))
+      const input = { QueueUrl: to.url, Entries: entries }
+      const answer = await callsFor(to.url).call('SendMessageBatch', input, signal)
       const ids = new Set((answer.Successful ?? []).map(({ Id }) => Id))
       const taken = letters.filter((_, index) => ids.has(String(index)))
       const [failed] = answer.Failed ?? []

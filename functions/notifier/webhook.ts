@@ -50,11 +50,11 @@ export function webhook(options: WebhookOptions): Webhook {
         return `the addresses of ${host} are not known (${codeOf(error)}); try again`
       }
     },
-    send: (parcel) => sendAll(parcel),
+    send: (parcel) => sendAll(parcel, options.clock.now() + TIMEOUT_MS),
   }
 
-  /** A batch that is refused is sent in halves, until the one event is found that is meant. */
-  async function sendAll(parcel: Parcel): Promise<Sent> {
+  /** A batch that is refused is sent in halves, until the one event is found that is meant, or time is up. */
+  async function sendAll(parcel: Parcel, until: number): Promise<Sent> {
     const { letters } = parcel
     const answer = await post(parcel)
     if (answer === undefined) return { taken: letters, refused: [] }
@@ -62,10 +62,12 @@ export function webhook(options: WebhookOptions): Webhook {
     const failed = typeof answer === 'number' ? `answered ${answer}` : answer
     if (!isRefused) return { taken: [], refused: [], failed }
     if (letters.length === 1) return { taken: [], refused: letters }
+    if (options.clock.now() >= until) return { taken: [], refused: [], failed }
     const middle = Math.ceil(letters.length / 2)
-    const first = await sendAll({ ...parcel, letters: letters.slice(0, middle) })
+    const first = await sendAll({ ...parcel, letters: letters.slice(0, middle) }, until)
     if (first.failed !== undefined) return first
-    const second = await sendAll({ ...parcel, letters: letters.slice(middle) })
+    if (options.clock.now() >= until) return { ...first, failed }
+    const second = await sendAll({ ...parcel, letters: letters.slice(middle) }, until)
     return {
       taken: [...first.taken, ...second.taken],
       refused: [...first.refused, ...second.refused],

@@ -103,7 +103,7 @@ export async function subscribeDelivered(
     subscribe: { framework_info },
   }
   const answer = await send(url, { headers: { ...json, ...headers }, body: JSON.stringify(call) })
-  const event = recordsOf(answer.text)[0]
+  const event = answer.status === 200 ? recordsOf(answer.text)[0] : undefined
   const id = event?.subscribed?.framework_id.value ?? ''
   const streamId = answer.headers['mesos-stream-id'] ?? ''
   const session: Session = {

@@ -71,12 +71,17 @@ test('R19: ten tasks through a webhook: SUBSCRIBED and the end, each told in ord
       'TASK_RUNNING',
       'TASK_FINISHED',
     ])
-  const { headers, body, delivered } = hook.posts[0] ?? { headers: {}, body: '', delivered: undefined }
-  const mac = createHmac('sha256', session.secret ?? '').update(`${headers['meseta-timestamp']}.${body}`)
-  expect(headers['meseta-signature']).toBe(`v1=${mac.digest('hex')}`)
-  expect(headers['meseta-event-id']).toBe(delivered?.events[0]?.id)
-  expect(delivered).toMatchObject({ framework_id: { value: session.id }, stream_id: session.streamId })
-  expect(body).not.toContain(session.secret)
+  const post = hook.posts[0]
+  const mac = createHmac('sha256', session.secret ?? '').update(
+    `${post?.headers['meseta-timestamp']}.${post?.body}`,
+  )
+  expect(post?.headers['meseta-signature']).toBe(`v1=${mac.digest('hex')}`)
+  expect(post?.headers['meseta-event-id']).toBe(post?.delivered.events[0]?.id)
+  expect(post?.delivered).toMatchObject({
+    framework_id: { value: session.id },
+    stream_id: session.streamId,
+  })
+  expect(post?.body).not.toContain(session.secret)
 })
 
 test('R10: an endpoint that is away beyond its grace ends the session; a new SUBSCRIBE is told everything anew', async () => {
