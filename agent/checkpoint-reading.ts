@@ -20,6 +20,7 @@ import { holdsSeal, unseal } from './sealed.ts'
 import type { ExecutorRecord, TaskRecord } from './state.ts'
 import { isEntry, isLaunch, type LaunchEntry, replay } from './task-log.ts'
 import type { TaskLogEntry } from './turn.ts'
+import { foldInto } from './update-journal.ts'
 
 /** A checkpoint that cannot be gone on from; its message says what to do. */
 export class BrokenCheckpoint extends Error {}
@@ -50,6 +51,7 @@ export class CheckpointReader {
     // Not forced to the disk: after a loss of power it may be torn anywhere, and nothing of it runs any more.
     const isRestarted = bootId !== undefined && this.#bootId !== undefined && bootId !== this.#bootId
     const strict = this.#strict && !isRestarted
+    if (isRestarted) this.#skipped.push(...foldInto(this.#dir))
     const info = this.#object('agent.json', asInfo, this.#strict)
     const found = this.#object('position.json', asPosition, this.#strict)
     const { agentId, incarnation, applied, ...unknownOfPosition } = found ?? { incarnation: 0, applied: 0 }

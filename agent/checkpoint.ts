@@ -7,14 +7,16 @@
 //     position.json        agent id, incarnation, applied generation; survives a loss of power
 //     drain.json           that the agent is drained, and how; survives a loss of power
 //     executor-exits.json  ends of executors the control plane was not told yet
+//     updates.log          updates that were not taken yet; survives a loss of power, see update-journal.ts
 //     frameworks/          one JSON file each
 //     executors/           one JSON file each; the executors of command tasks are not written
 //     tasks/               one log each: the launch, then what happened, a JSON record per line
 //     broken/              what was damaged and skipped with --no-strict, for people
 //
 // JSON files are replaced by rename. Logs are only appended to, so a crash can tear no record but the last. Only
-// `position.json`, `drain.json` and `agent.json` are forced to the disk: after a crash of the host the tasks are gone
-// with it, but a position that turned back would make this agent take old orders for new ones.
+// `position.json`, `drain.json`, `agent.json` and `updates.log` are forced to the disk: after a crash of the host the
+// tasks are gone with it, but a position that turned back would make this agent take old orders for new ones, and what
+// an executor said and was acknowledged would never be told.
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentInfo } from '../protocol/messages.ts'
@@ -26,6 +28,7 @@ import { seal } from './sealed.ts'
 import type { AgentState } from './state.ts'
 import { launchEntryOf } from './task-log.ts'
 import type { Save } from './turn.ts'
+import { UpdateJournal } from './update-journal.ts'
 
 export type { Remembered } from './checkpoint-form.ts'
 
@@ -39,6 +42,7 @@ export class Checkpoint {
   readonly #dir: string
   readonly #queue: WriteQueue
   readonly #release: string
+  readonly #journal: UpdateJournal
   /** Members of `position.json` that another release wrote: kept. */
   #unknownOfPosition: Readonly<Record<string, unknown>> = {}
 
@@ -49,6 +53,7 @@ export class Checkpoint {
     for (const folder of ['', 'frameworks', 'executors', 'tasks']) {
       mkdirSync(join(this.#dir, folder), { recursive: true, mode: 0o700 })
     }
+    this.#journal = new UpdateJournal(this.#dir)
   }
 
   /**
@@ -97,7 +102,8 @@ export class Checkpoint {
     if (drain) first.push(this.#file('drain.json', state.drain, 'forced'))
     if (exits) last.unshift(this.#file('executor-exits.json', { exits: state.exits }, 'replace'))
     if (position) last.push(this.#file('position.json', this.#positionOf(state), 'forced'))
-    this.#queue.write([...first, ...logs.writings(join(this.#dir, 'tasks')), ...last])
+    const tasks = logs.writings(join(this.#dir, 'tasks'))
+    this.#queue.write([...first, ...tasks, ...this.#journal.writings(saves, state), ...last])
   }
 
   /** Another agent begins in this directory; sandboxes stay until they are collected. */
@@ -105,7 +111,14 @@ export class Checkpoint {
     const files = ['frameworks', 'executors', 'tasks'].flatMap((folder) =>
       readdirSync(join(this.#dir, folder)).map((name) => join(folder, name)),
     )
-    const single = ['exits.json', 'executor-exits.json', 'drain.json', 'agent.json', 'position.json']
+    const single = [
+      'exits.json',
+      'executor-exits.json',
+      'drain.json',
+      'agent.json',
+      'position.json',
+      'updates.log',
+    ]
     this.#unknownOfPosition = {}
     this.#queue.write([...files, ...single].map((file) => ({ do: 'remove', path: join(this.#dir, file) })))
   }

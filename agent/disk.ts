@@ -2,7 +2,7 @@
 //
 //   replace   written beside, then renamed: it is the old text or the new one
 //   forced    the same, and on the disk itself when it returns
-//   append    whole, or not at all: what a full disk took of it is cut off again
+//   append    whole, or not at all: what a full disk took of it is cut off again; `forced-append` also on the disk
 //   begin     a file made anew; torn when the process dies in the middle
 import {
   appendFileSync,
@@ -20,7 +20,11 @@ import {
 import { dirname } from 'node:path'
 
 export type Writing =
-  | { readonly do: 'replace' | 'forced' | 'append' | 'begin'; readonly path: string; readonly text: string }
+  | {
+      readonly do: 'replace' | 'forced' | 'append' | 'forced-append' | 'begin'
+      readonly path: string
+      readonly text: string
+    }
   | { readonly do: 'remove'; readonly path: string }
 
 /** Does one of them, or throws; tests put their own in its place. */
@@ -75,7 +79,8 @@ export function systemDisk(writing: Writing): void {
       replace(writing.path, writing.text, writing.do === 'forced')
       return
     case 'append':
-      append(writing.path, writing.text)
+    case 'forced-append':
+      append(writing.path, writing.text, writing.do === 'forced-append')
       return
     case 'begin':
       writeFileSync(writing.path, writing.text, { mode: 0o600 })
@@ -114,11 +119,12 @@ function forceDirectory(path: string): void {
   }
 }
 
-function append(path: string, text: string): void {
+function append(path: string, text: string, isForced: boolean): void {
   const fd = openSync(path, 'a', 0o600)
   const { size } = fstatSync(fd)
   try {
     appendFileSync(fd, text)
+    if (isForced) fdatasyncSync(fd)
   } catch (error) {
     // Cutting needs no room. What stayed would stand in the middle of the log when the rest is tried again.
     ftruncateSync(fd, size)

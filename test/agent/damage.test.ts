@@ -115,6 +115,8 @@ test('F32: after a restart of the machine even a strict agent goes on without wh
   const remembered = new Checkpoint(damaged).read(true, { bootId: 'another' })
   expect(remembered.skipped).toEqual([expect.stringMatching(/is broken/)])
   expect(remembered.position.agentId).toBe('m-S1')
+  // Its updates were: the task is known by them.
+  expect(remembered.tasks.map(({ taskId }) => taskId)).toContain('runs')
   restore(file)
 })
 
