@@ -1,4 +1,4 @@
-// `meseta agent start`: runs the agent's main as this command's child and passes signals on.
+// `meseta agent start` and `meseta connect`: run a main of the project as this command's child and pass signals on.
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,16 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 /** Runs until the agent ends; gives its exit code. */
 export function startAgent(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'agent/main.ts', ...args], {
+  return runMain('agent/main.ts', args)
+}
+
+/** Runs until the connector ends; gives its exit code. */
+export function startConnector(args: readonly string[]): Promise<number> {
+  return runMain('connect/main.ts', args)
+}
+
+function runMain(entry: string, args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), entry, ...args], {
     stdio: 'inherit',
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const) process.on(signal, () => child.kill(signal))

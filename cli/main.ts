@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { styleText } from 'node:util'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { MESETA_VERSION } from '../protocol/version.ts'
-import { startAgent } from './agent-start.ts'
+import { startAgent, startConnector } from './agent-start.ts'
 import { completionScript } from './completion.ts'
 import { chooseContext, readConfig, saveContext, useContext } from './config.ts'
 import { drainAgent } from './drain.ts'
@@ -136,6 +136,21 @@ program
   .description('print what happens as it happens')
   .addOption(json())
   .action((options) => events(master(), options.json))
+
+program
+  .command('connect')
+  .description('be a plain Mesos master on this machine for a cluster far away (see `connect --help`)')
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument('[options...]')
+  .passThroughOptions()
+  .action(async (_, __, command: Command) => {
+    const given = program.opts<GlobalOptions>().master
+    process.exitCode = await startConnector([
+      ...(given === undefined ? [] : ['--url', given]),
+      ...command.args,
+    ])
+  })
 
 const deadLetters = program
   .command('dead-letters')

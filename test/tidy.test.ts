@@ -109,6 +109,7 @@ function allowedAws(source: Source, name: string): boolean {
     return (
       source.path.startsWith('functions/ports/') || source.folder === 'agent' || source.folder === 'local'
     )
+  if (name === '@aws-sdk/credential-provider-node' && source.folder === 'connect') return true
   return source.path.startsWith('functions/ports/') || source.folder === 'agent'
 }
 

@@ -1,0 +1,90 @@
+// What `meseta connect …` takes, checked before anything is started.
+import { Command, InvalidArgumentError } from 'commander'
+
+export interface ConnectOptions {
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  readonly user?: string | undefined
+  readonly passwordFile?: string | undefined
+  readonly profile?: string | undefined
+  readonly region?: string | undefined
+  readonly sign: boolean
+}
+
+/** Reads the command line; commander prints what is wrong and ends the process with 2. */
+export function readOptions(argv: readonly string[]): ConnectOptions {
+  const command = new Command('meseta connect')
+    .description(
+      'A plain Mesos endpoint on this machine for a cluster that is far away: frameworks and tools use it as their master.',
+    )
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .requiredOption('--url <url>', 'the cluster, with its stage: https://….amazonaws.com/prod', url)
+    .option(
+      '--listen <address>',
+      'host:port or port; another host than this machine’s own must be named',
+      address,
+      {
+        host: '127.0.0.1',
+        port: 5050,
+      },
+    )
+    .option('--user <principal>', 'say who we are by HTTP Basic; password from --password-file')
+    .option('--password-file <file>', 'file with the password; else MESETA_PASSWORD')
+    .option('--profile <name>', 'sign with the credentials of this profile of the AWS configuration')
+    .option('--region <region>', 'region to sign for; else from the URL, else AWS_REGION')
+    .option('--sign', 'sign with the credentials AWS tools find without a profile', false)
+    .addHelpText(
+      'after',
+      '\nWithout --user, --profile, --region and --sign, what the framework says of itself is passed on.',
+    )
+    .parse([...argv], { from: 'user' })
+  if (command.args.length > 0) {
+    command.error(`error: nothing is called ${command.args.join(' ')} here; options begin with --`)
+  }
+  const given = command.opts<{
+    url: string
+    listen: { host: string; port: number }
+    user?: string
+    passwordFile?: string
+    profile?: string
+    region?: string
+    sign: boolean
+  }>()
+  const isSigned = given.sign || given.profile !== undefined || given.region !== undefined
+  if (given.user !== undefined && isSigned) {
+    command.error('error: --user says who we are by HTTP Basic, the others by a signature; choose one')
+  }
+  if (given.user === undefined && given.passwordFile !== undefined) {
+    command.error('error: --password-file needs --user')
+  }
+  return {
+    url: given.url,
+    ...given.listen,
+    user: given.user,
+    passwordFile: given.passwordFile,
+    profile: given.profile,
+    region: given.region,
+    sign: isSigned,
+  }
+}
+
+function url(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new InvalidArgumentError('it is a URL such as https://example.com/prod')
+  }
+  const { username, search, hash } = new URL(text)
+  if (username !== '') throw new InvalidArgumentError('a password in a URL can be seen by all; use --user')
+  if (search !== '' || hash !== '') throw new InvalidArgumentError('the URL ends with its path')
+  return text
+}
+
+/** `5050`, `127.0.0.1:5050`, `[::1]:5050`, `0.0.0.0:5050`. */
+export function address(text: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  if (digits === undefined || port > 65_535) {
+    throw new InvalidArgumentError('it is a port, or host:port such as 127.0.0.1:5050')
+  }
+  return { host: bracketed ?? plain ?? '127.0.0.1', port }
+}

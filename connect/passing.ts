@@ -1,0 +1,65 @@
+// Passing answers on: what belongs to one connection stays there, everything else goes through as it came.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FarEnd, Incoming } from './far-end.ts'
+import { refusalSentence } from './refusals.ts'
+
+/** Of one connection, not of the message. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'host',
+  'content-length',
+  'expect',
+])
+
+/** An answer as it came, piece by piece. */
+export function passBack(
+  { farEnd, log }: { readonly farEnd: FarEnd; readonly log: (line: string) => void },
+  { status, headers, body }: Incoming,
+  outgoing: ServerResponse,
+): void {
+  if (status === 401 || status === 403) {
+    log(refusalSentence(farEnd, status, String(headers['x-amzn-errortype'] ?? '')) ?? '')
+  }
+  const length = headers['content-length']
+  outgoing.writeHead(status, {
+    ...passedOn(headers),
+    ...(length === undefined ? {} : { 'content-length': length }),
+  })
+  outgoing.flushHeaders()
+  body.on('error', () => outgoing.destroy())
+  outgoing.on('close', () => body.destroy())
+  body.pipe(outgoing)
+}
+
+/** Plain text, as errors of Mesos are. */
+export function answer(outgoing: ServerResponse, status: number, said: string): void {
+  outgoing.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(said),
+    ...(status === 503 ? { 'retry-after': '1' } : {}),
+  })
+  outgoing.end(said)
+}
+
+/** Headers of the message, without those of the connection. */
+export function passedOn(headers: IncomingMessage['headers']): Record<string, string> {
+  const named = new Set(
+    String(headers.connection ?? '')
+      .split(',')
+      .map((name) => name.trim().toLowerCase()),
+  )
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined || HOP_BY_HOP.has(name) || named.has(name) ? [] : [[name, String(value)]],
+    ),
+  )
+}
