@@ -33,6 +33,7 @@ export function batchFunction(
       ...(maxReceives === undefined ? {} : { maxReceives }),
       ...(patienceMs === undefined ? {} : { patienceMs }),
     })
+    await fn.finished()
     return { batchItemFailures: inOrder(batch, again).map(({ id }) => ({ itemIdentifier: id })) }
   }
 }

@@ -28,10 +28,8 @@ export const FUNCTIONS = [
 
 export interface Bundle {
   readonly name: string
-  /** What is read in at the start. */
-  readonly entryBytes: number
-  /** With the chunks that are read in later, without source maps. */
-  readonly allBytes: number
+  /** All code of it, without source maps. */
+  readonly bytes: number
 }
 
 /** Writes all bundles below `folder` (`dist` of the repository when absent). */
@@ -42,7 +40,7 @@ export async function bundle(folder = join(ROOT, 'dist')): Promise<readonly Bund
     made.push(await one(name, outdir, { index: `functions/lambda/${name}.ts` }, FUNCTION_OPTIONS))
   }
   const outdir = join(folder, 'agent')
-  made.push(await one('agent', outdir, { main: 'agent/main.ts' }, {}))
+  made.push(await one('agent', outdir, { main: 'agent/main.ts' }, AGENT_OPTIONS))
   for (const source of shimSources(join(ROOT, 'agent'))) cpSync(source, join(outdir, basename(source)))
   return made
 }
@@ -57,13 +55,7 @@ async function one(
   mkdirSync(outdir, { recursive: true })
   await build({ ...SHARED, ...options, entryPoints, outdir })
   const files = readdirSync(outdir).filter((file) => file.endsWith('.mjs'))
-  const bytes = (file: string) => statSync(join(outdir, file)).size
-  const [entry] = Object.keys(entryPoints)
-  return {
-    name,
-    entryBytes: bytes(`${entry}.mjs`),
-    allBytes: files.reduce((sum, file) => sum + bytes(file), 0),
-  }
+  return { name, bytes: files.reduce((sum, file) => sum + statSync(join(outdir, file)).size, 0) }
 }
 
 /**
@@ -93,9 +85,7 @@ const SHARED: BuildOptions = {
   platform: 'node',
   target: 'node24',
   format: 'esm',
-  splitting: true,
   outExtension: { '.js': '.mjs' },
-  chunkNames: '[name]-[hash]',
   // Modules can be shaken, CommonJS cannot.
   mainFields: ['module', 'main'],
   minify: true,
@@ -118,7 +108,10 @@ const leftOut: Plugin = {
   },
 }
 
-const FUNCTION_OPTIONS: BuildOptions = { plugins: [builtins, leftOut] }
+/** The SDK is read in by agents on AWS only, with the chain that finds an instance's credentials. */
+const AGENT_OPTIONS: BuildOptions = { splitting: true, chunkNames: '[name]-[hash]' }
+
+const FUNCTION_OPTIONS: BuildOptions = { splitting: false, plugins: [builtins, leftOut] }
 
 /** What the agent hands to a compiler or to sh is no code of Node's. */
 function shimSources(folder: string): string[] {
@@ -128,12 +121,7 @@ function shimSources(folder: string): string[] {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  for (const { name, entryBytes, allBytes } of await bundle()) {
-    const later = allBytes > entryBytes ? `, ${kilobytes(allBytes - entryBytes)} later` : ''
-    console.log(`${name.padEnd(16)} ${kilobytes(entryBytes).padStart(7)}${later}`)
+  for (const { name, bytes } of await bundle()) {
+    console.log(`${name.padEnd(16)} ${Math.round(bytes / 1_000)} kB`)
   }
-}
-
-function kilobytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000)} kB`
 }

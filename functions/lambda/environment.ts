@@ -13,6 +13,7 @@ import { credentialsOf } from './environment-credentials.ts'
 import { lambdaLog } from './log.ts'
 import { settingsOf } from './settings.ts'
 import { dynamoCalls, type Signing, sqsCalls } from './signed-calls.ts'
+import { watched } from './unfinished.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -24,6 +25,8 @@ export interface LambdaFunction {
   readonly sqs: SqsCalls
   readonly prefix: string
   readonly responses: 'stream' | 'buffered'
+  /** Waits for what was begun and is waited for by nobody; before each answer. */
+  finished(): Promise<void>
   /** With the cluster's identity, which is read at the first call and made at the very first. */
   environment(): Promise<Environment>
 }
@@ -35,16 +38,19 @@ export function lambdaFunction(variables: Variables = process.env): LambdaFuncti
   const log = lambdaLog(clock, (line) => console.log(line))
   const settings = settingsOf(variables.MESETA_SETTINGS, place)
   const prefix = required(variables, 'MESETA_QUEUE_PREFIX', 'the first part of the names of the queues')
+  const tableName = required(variables, 'MESETA_TABLE', 'the name of the table')
   const sqs = sqsCalls(signingOf('SQS', variables), clock)
   const sqsEndpoint = endpointOf('SQS', variables)
   const queues = sqsQueues({ clock, region: place.region, prefix, endpoint: sqsEndpoint, calls: sqs })
-  const store = dynamoStore({
-    calls: dynamoCalls(signingOf('DYNAMODB', variables)),
-    tableName: required(variables, 'MESETA_TABLE', 'the name of the table'),
-    clock,
-    useTransactionTokens: !place.isEmulated,
-    log,
-  })
+  const { store, finished } = watched(
+    dynamoStore({
+      calls: dynamoCalls(signingOf('DYNAMODB', variables)),
+      tableName,
+      clock,
+      useTransactionTokens: !place.isEmulated,
+      log,
+    }),
+  )
   const ports = {
     store,
     queues,
@@ -53,7 +59,7 @@ export function lambdaFunction(variables: Variables = process.env): LambdaFuncti
     settings,
     log,
     bells: inProcessBells(clock),
-    ec2: ec2Query({ ...signingOf('EC2', variables), clock }),
+    ec2: ec2Of(place, variables, clock),
   }
   let made: Promise<Environment> | undefined
   return {
@@ -64,6 +70,7 @@ export function lambdaFunction(variables: Variables = process.env): LambdaFuncti
     sqs,
     prefix,
     responses: responsesOf(variables),
+    finished: () => finished(clock),
     environment() {
       made ??= ensureCluster(store, randomIds, clock)
         .then((cluster) => ({ ...ports, cluster }))
@@ -85,9 +92,20 @@ export function signingOf(service: string, variables: Variables): Signing {
   }
 }
 
+/** A plain http address is an emulator's: nobody says who signed there, and nobody pays. */
 function placeOf(variables: Variables): { readonly region: string; readonly isEmulated: boolean } {
-  const isEmulated = endpointOf('DYNAMODB', variables) !== undefined
+  const isEmulated = endpointOf('DYNAMODB', variables)?.startsWith('http://') === true
   return { region: required(variables, 'AWS_REGION', 'the region, which Lambda sets'), isEmulated }
+}
+
+/** Emulators of the table and the queues alone have no machines to look up. */
+function ec2Of(
+  { isEmulated }: { readonly isEmulated: boolean },
+  variables: Variables,
+  clock: Clock,
+): Environment['ec2'] {
+  const signing = signingOf('EC2', variables)
+  return isEmulated && signing.endpoint === undefined ? undefined : ec2Query({ ...signing, clock })
 }
 
 function endpointOf(service: string, variables: Variables): string | undefined {

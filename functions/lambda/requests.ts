@@ -6,20 +6,19 @@ import { decodedBody, type ReadBody, tooLarge } from '../http/request-body.ts'
 import type { HttpAnswer, HttpRequest } from '../http/types.ts'
 
 /** What of the event is read; emulators leave the rest out, and some of this. */
-export type RestEvent = Pick<APIGatewayProxyEvent, 'httpMethod' | 'path'> &
-  Partial<
-    Pick<
-      APIGatewayProxyEvent,
-      | 'resource'
-      | 'pathParameters'
-      | 'headers'
-      | 'multiValueHeaders'
-      | 'queryStringParameters'
-      | 'multiValueQueryStringParameters'
-      | 'body'
-      | 'isBase64Encoded'
-    >
-  > & { readonly requestContext?: Partial<RestContext> | undefined }
+export type RestEvent = Pick<APIGatewayProxyEvent, 'httpMethod' | 'path'> & {
+  readonly [K in Optional]?: APIGatewayProxyEvent[K] | undefined
+} & { readonly requestContext?: Partial<RestContext> | undefined }
+
+type Optional =
+  | 'resource'
+  | 'pathParameters'
+  | 'headers'
+  | 'multiValueHeaders'
+  | 'queryStringParameters'
+  | 'multiValueQueryStringParameters'
+  | 'body'
+  | 'isBase64Encoded'
 
 type RestContext = Pick<APIGatewayProxyEvent['requestContext'], 'stage'> & {
   readonly authorizer: Readonly<Record<string, unknown>> | null | undefined

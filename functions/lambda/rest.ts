@@ -42,7 +42,11 @@ export function restFunction(fn: LambdaFunction, options: RestOptions): unknown 
   const answer = answering(fn, options.routes)
   const { clock } = fn
   if (runtime === undefined || !options.streams || fn.responses === 'buffered') {
-    const handler: Buffered = async (event, context) => await buffered(await answer(event), clock, context)
+    const handler: Buffered = async (event, context) => {
+      const result = await buffered(await answer(event), clock, context)
+      await fn.finished()
+      return result
+    }
     return handler
   }
   return runtime.streamifyResponse(async (event, stream, context) => {
@@ -50,6 +54,7 @@ export function restFunction(fn: LambdaFunction, options: RestOptions): unknown 
       runtime.HttpResponseStream.from(stream, head)
     const { streamMs = STREAM_MS } = options
     await streamed(await answer(event), begin, { clock, remaining: context, streamMs })
+    await fn.finished()
   })
 }
 

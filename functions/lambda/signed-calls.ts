@@ -31,7 +31,9 @@ const TIMEOUT_MS = 3_000
 
 /** The table's calls; one try each, as the store wants it. */
 export function dynamoCalls(signing: Signing): DynamoCalls {
-  return callsOver(carrier(signing, 'DynamoDB_20120810'), { isBilled: signing.endpoint === undefined })
+  return callsOver(carrier(signing, 'DynamoDB_20120810'), {
+    isBilled: signing.endpoint?.startsWith('http://') !== true,
+  })
 }
 
 /** The queues' calls: repeated three times where an error passes by itself, for a message sent twice does no harm. */
