@@ -3,6 +3,8 @@
 // Walk: before it functions/tell.ts, after it agent/agent.ts. Nothing here retries: whoever calls decides when.
 import { randomUUID } from 'node:crypto'
 import type { AgentAnswer, AgentCall, Beat, Nudge, RegisterAnswer } from '../protocol/agent-messages.ts'
+import { skewWarning, VERSION_HEADER } from '../protocol/skew.ts'
+import { MESETA_VERSION } from '../protocol/version.ts'
 import { readJson, writeJson } from './exact-json.ts'
 import { type QueueCalls, queueCalls } from './queue-calls.ts'
 
@@ -36,12 +38,16 @@ const LONG_POLL_SECONDS = 20
 /** Beats that were not taken by then are worth nothing any more. */
 const BEAT_TIMEOUT_MS = 5_000
 
-/** @param url of the control plane, such as `http://127.0.0.1:5050` */
-export function httpControlPlane(url: string): ControlPlane {
+/**
+ * @param url of the control plane, such as `http://127.0.0.1:5050`
+ * @param warn hears once, in a sentence, that the control plane is of a release too far away
+ */
+export function httpControlPlane(url: string, warn: (sentence: string) => void = () => {}): ControlPlane {
   const endpoint = new URL('api/v1/agent', url.endsWith('/') ? url : `${url}/`)
   const known = new Map<string, QueueCalls>()
+  let hasWarned = false
   return {
-    call: (call) => post(endpoint, call),
+    call: (call) => post(endpoint, call, hear),
     receive: (queues, signal) => receive(callsTo(queues), queues, signal),
     async remove(queues, receipts) {
       const Entries = receipts.map((receipt, index) => ({ Id: String(index), ReceiptHandle: receipt }))
@@ -61,6 +67,13 @@ export function httpControlPlane(url: string): ControlPlane {
     },
   }
 
+  function hear(version: string | null): void {
+    const warning = skewWarning('The control plane', version)
+    if (warning === undefined || hasWarned) return
+    hasWarned = true
+    warn(warning)
+  }
+
   function callsTo({ queueEndpoint }: Queues): QueueCalls {
     const calls = known.get(queueEndpoint ?? '') ?? queueCalls(queueEndpoint)
     known.set(queueEndpoint ?? '', calls)
@@ -68,13 +81,18 @@ export function httpControlPlane(url: string): ControlPlane {
   }
 }
 
-async function post<C extends AgentCall>(endpoint: URL, call: C): Promise<AgentAnswer<C>> {
+async function post<C extends AgentCall>(
+  endpoint: URL,
+  call: C,
+  hear: (version: string | null) => void,
+): Promise<AgentAnswer<C>> {
   const response = await fetch(endpoint, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', [VERSION_HEADER]: MESETA_VERSION },
     body: writeJson(call),
     signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
   })
+  hear(response.headers.get(VERSION_HEADER))
   const text = await response.text()
   if (!response.ok)
     throw new Error(`${call.type} was answered with ${response.status}: ${text.slice(0, 200)}`)

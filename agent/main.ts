@@ -33,11 +33,11 @@ async function run(given: Flags): Promise<void> {
     shims: chooseShim({ buildDirectory: shimsDirectory(workDir) }),
     clock: systemClock,
   })
+  const plain = httpControlPlane(given.master, (sentence) => log.warn(sentence))
   const starting = startAgent({
     ...given,
-    ...(given.partitionFile === undefined
-      ? {}
-      : { controlPlane: partitionable(httpControlPlane(given.master), given.partitionFile, systemClock) }),
+    controlPlane:
+      given.partitionFile === undefined ? plain : partitionable(plain, given.partitionFile, systemClock),
     workDir,
     resources: withDetected(given.resources, workDir),
     containerizer,

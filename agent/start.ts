@@ -80,10 +80,12 @@ export interface RunningAgent {
 /** Rejects with a sentence when the work directory is taken, broken or another agent's, or the port is in use. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const clock = options.clock ?? systemClock
-  const controlPlane =
-    options.controlPlane ?? (options.master === undefined ? undefined : httpControlPlane(options.master))
-  if (controlPlane === undefined) throw new Error('An agent needs a control plane: give --master URL')
   const log = options.log ?? jsonLog(clock.now, (line) => console.log(line))
+  const { master } = options
+  const controlPlane =
+    options.controlPlane ??
+    (master === undefined ? undefined : httpControlPlane(master, (sentence) => log.warn(sentence)))
+  if (controlPlane === undefined) throw new Error('An agent needs a control plane: give --master URL')
   const unlock = lockWorkDir(options.workDir)
   try {
     const workDir = realpathSync(options.workDir)

@@ -1,4 +1,7 @@
 // Calls to the public HTTP APIs, with errors that say what to do next.
+import { styleText } from 'node:util'
+import { skewWarning, VERSION_HEADER } from '../protocol/skew.ts'
+import { MESETA_VERSION } from '../protocol/version.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 
 /** Sends one JSON call and gives the parsed answer (undefined for an empty one). */
@@ -50,7 +53,10 @@ export async function openStream(url: string, body: unknown, signal: AbortSignal
 
 async function send(url: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, init)
+    const headers = { ...init.headers, [VERSION_HEADER]: MESETA_VERSION }
+    const response = await fetch(url, { ...init, headers })
+    warnOnce(skewWarning(`What answers at ${new URL(url).origin}`, response.headers.get(VERSION_HEADER)))
+    return response
   } catch (error) {
     if (init.signal?.aborted) throw error
     const cause = (error as { cause?: { code?: string; message?: string } }).cause
@@ -60,6 +66,15 @@ async function send(url: string, init: RequestInit): Promise<Response> {
       EXIT.unreachable,
     )
   }
+}
+
+let hasWarned = false
+
+/** A command makes many calls; one warning is clear, many are noise. */
+function warnOnce(warning: string | undefined): void {
+  if (warning === undefined || hasWarned) return
+  hasWarned = true
+  process.stderr.write(`${styleText('yellow', 'warning:', { stream: process.stderr })} ${warning}\n`)
 }
 
 /** The peer may go away in the middle of its answer. */

@@ -1,5 +1,7 @@
 // From a path to its handler: every master path with and without `/master`, with and without a slash at its end.
 import { TrieRouter } from 'hono/router/trie-router'
+import { skewWarning, VERSION_HEADER } from '../../protocol/skew.ts'
+import { MESETA_VERSION } from '../../protocol/version.ts'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { Environment } from '../environment.ts'
 import { LaneFull } from '../lanes.ts'
@@ -31,8 +33,15 @@ const ALWAYS_OPEN = '/api/v1/meseta'
 export function routed(env: Front, routes: readonly Route[]): Handler {
   const router = new TrieRouter<Route>()
   for (const route of routes) router.add('ALL', route.path, route)
+  const listen = skewListener(env)
 
   return async (request) => {
+    listen(request)
+    const { headers, ...answer } = await answerTo(request)
+    return { ...answer, headers: { ...headers, [VERSION_HEADER]: MESETA_VERSION } }
+  }
+
+  async function answerTo(request: HttpRequest): Promise<HttpAnswer> {
     try {
       const [matched] = router.match('ALL', reduced(request.path))[0]
       if (matched === undefined) return text(404, `There is nothing at ${request.path}`)
@@ -43,6 +52,20 @@ export function routed(env: Front, routes: readonly Route[]): Handler {
     } catch (error) {
       return failed(env, request, error)
     }
+  }
+}
+
+/** Releases that were warned of, at most: whoever asks may say anything. */
+const MAX_WARNED = 20
+
+/** Warns once of each release that is too far from ours. */
+function skewListener({ log }: Pick<Front, 'log'>): (request: HttpRequest) => void {
+  const warned = new Set<string>()
+  return ({ headers, path }) => {
+    const warning = skewWarning('Who calls', headers[VERSION_HEADER])
+    if (warning === undefined || warned.has(warning) || warned.size >= MAX_WARNED) return
+    warned.add(warning)
+    log.warn('a caller is of another release', { path, warning })
   }
 }
 

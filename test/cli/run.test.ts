@@ -48,7 +48,12 @@ test('a signal that ended the task is 128 + n', async () => {
 test('three instances as JSON: ids, agents, states', async () => {
   const { code, out } = await run('--instances', '3', '--json', '--name', 'three', '--', 'true')
   expect(code).toBe(0)
-  const { tasks } = JSON.parse(out) as { readonly tasks: readonly Readonly<Record<string, unknown>>[] }
+  const whole = JSON.parse(out) as { readonly tasks: readonly Readonly<Record<string, unknown>>[] }
+  const { tasks } = whole
+  // What programs read: names may be added, and none taken away.
+  expect(Object.keys(whole)).toEqual(['framework_id', 'tasks'])
+  const names = ['task_id', 'agent_id', 'hostname', 'state', 'exit_code', 'message']
+  expect(tasks.map((task) => Object.keys(task))).toEqual([names, names, names])
   expect(tasks.map((task) => task.state)).toEqual(Array(3).fill('TASK_FINISHED'))
   expect(new Set(tasks.map((task) => task.task_id)).size).toBe(3)
   expect(tasks.every((task) => typeof task.agent_id === 'string' && task.exit_code === 0)).toBe(true)
