@@ -97,7 +97,7 @@ function launch(settings: Settings, session: Session, offer: Offer, count: numbe
   const scalar = (name: string, value: number) => ({ name, type: 'SCALAR', scalar: { value } })
   const task_infos = Array.from({ length: count }, (_, index) => ({
     name: settings.frameworkId,
-    task_id: { value: `${offer.id.value}.${index}` },
+    task_id: { value: `${settings.frameworkId}.${offer.id.value.slice(-22)}.${index}` },
     agent_id: offer.agent_id,
     command: { value: settings.command },
     resources: [scalar('cpus', settings.cpus), scalar('mem', settings.mem)],

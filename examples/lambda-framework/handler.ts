@@ -14,7 +14,9 @@ export interface Request {
   readonly body?: string
   readonly isBase64Encoded?: boolean
   readonly Records?: readonly { readonly messageId: string; readonly body: string }[]
-  /** With this the framework subscribes even if it is, for instance after its URL has changed. */
+  /** Of a schedule: the function's own URL, which it cannot be deployed with. */
+  readonly deliveryUrl?: string
+  /** With this the framework subscribes even if it is. */
   readonly subscribe?: boolean
 }
 
@@ -23,7 +25,8 @@ export async function handler(request: Request): Promise<object> {
   const settings = settingsOf(process.env)
   if (request.Records !== undefined) return await fromQueue(settings, request.Records)
   if (request.body !== undefined) return await fromWebhook(settings, request)
-  return { subscribed: await stayOn(settings, request.subscribe === true) }
+  const { deliveryUrl = settings.deliveryUrl, subscribe = false } = request
+  return { subscribed: await stayOn({ ...settings, deliveryUrl }, subscribe) }
 }
 
 async function fromWebhook(settings: Settings, request: Request): Promise<object> {

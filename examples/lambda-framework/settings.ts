@@ -11,7 +11,7 @@ export interface Settings {
   readonly cpus: number
   readonly mem: number
   readonly delivery: 'webhook' | 'sqs'
-  /** The function's own URL, or that of its queue. */
+  /** The function's own URL, or that of its queue: needed to subscribe. */
   readonly deliveryUrl: string
   /** At least 32 characters; webhooks are signed with it. */
   readonly webhookSecret: string
@@ -28,7 +28,7 @@ export function settingsOf(env: Readonly<Record<string, string | undefined>>): S
     cpus: Number(env.CPUS ?? 0.1),
     mem: Number(env.MEM ?? 32),
     delivery: env.DELIVERY === 'sqs' ? 'sqs' : 'webhook',
-    deliveryUrl: needed(env, 'DELIVERY_URL'),
+    deliveryUrl: env.DELIVERY_URL ?? '',
     webhookSecret: env.WEBHOOK_SECRET ?? '',
     authorization: env.AUTHORIZATION ?? '',
   }

@@ -1,7 +1,7 @@
 // The example framework, which is one Lambda function, keeps its tasks running on a whole cluster.
 import { afterEach, describe, expect, test } from 'vitest'
 import { handler } from '../../../examples/lambda-framework/handler.ts'
-import { type Hosted, host } from '../../../examples/lambda-framework/local.ts'
+import { type Hosted, host } from '../../../examples/lambda-framework/host.ts'
 import { isSigned } from '../../../examples/lambda-framework/signature.ts'
 import { signature } from '../../../functions/notifier/webhook.ts'
 import { startCluster, type TestCluster } from '../../cluster.ts'
