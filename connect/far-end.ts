@@ -89,12 +89,13 @@ export function farEnd(options: {
         {
           method,
           agent,
+          timeout: SILENT_MS,
           headers: { ...authorized, ...length, host: url.host },
           ...(signal === undefined ? {} : { signal }),
         },
         (body) => resolve({ status: body.statusCode ?? 0, headers: body.headers, body }),
       )
-      sent.setTimeout(SILENT_MS, () => sent.destroy(new Error(`nothing was heard for ${SILENT_MS / 1000} s`)))
+      sent.on('timeout', () => sent.destroy(new Error(`nothing was heard for ${SILENT_MS / 1000} s`)))
       sent.on('error', (error: NodeJS.ErrnoException) => {
         if (signal?.aborted) return reject(signal.reason)
         reject(new FarEndAway(error.code ?? error.message, UNSENT.has(error.code ?? '')))

@@ -96,7 +96,7 @@ async function lookUntilDue(env: Environment, polled: Polled, asked: Asked): Pro
     }
     // What one look settled, the next does not find any more.
     for (const id of look.settled) settled.add(id)
-    if (look.batches.length > 0 || leftMs <= 0) {
+    if (look.batches.length > 0 || (leftMs <= 0 && !look.isMore)) {
       bell.takeDown()
       return { ...look, settled: [...settled] }
     }
