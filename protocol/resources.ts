@@ -45,7 +45,7 @@ export function canonical(resources: Resources): Resources {
 
 /**
  * The same result for the same argument, kept as long as the argument is, where that is frozen and so cannot change.
- * Stores that give out one object again and again (in memory, for simulations) freeze it.
+ * Stores that give out one object again and again (in memory, for simulations) freeze it, all the way down.
  */
 export function oncePerFrozen<Argument extends object, Result>(
   make: (argument: Argument) => Result,
@@ -191,14 +191,25 @@ function valueKey(amount: Amount): string {
   return amount.kind === 'set' ? JSON.stringify([...amount.items].sort()) : ''
 }
 
-/** A frozen one, so that what is made of it is kept too. */
+/** The same list, frozen all the way down, as whatever is frozen is here: what is made of it is kept too. */
+export function frozen(resources: Resources): Resources {
+  freeze(resources)
+  return resources
+}
+
+function freeze(value: object): void {
+  if (Object.isFrozen(value)) return
+  for (const field of Object.values(value)) if (typeof field === 'object' && field !== null) freeze(field)
+  Object.freeze(value)
+}
+
 const unallocated = oncePerFrozen((resources: Resources): Resources => {
   const list = resources.map((resource) => {
     if (resource.allocation_info === undefined) return resource
     const { allocation_info: _, ...rest } = resource
     return rest
   })
-  return Object.freeze(canonical(list))
+  return Object.isFrozen(resources) ? frozen(canonical(list)) : canonical(list)
 })
 
 const collect = oncePerFrozen((resources: Resources): ReadonlyMap<string, Entry> => {

@@ -1,19 +1,14 @@
 // Items as a table in memory keeps them: as they are, frozen, without the fields that no body would carry.
 
-/** Objects that are frozen all the way down; what is made of them shares them. */
-const whole = new WeakSet<object>()
-
 /**
- * The same plain data, frozen. Parts without an undefined field are frozen in place, so whoever goes on changing what
+ * The same plain data, frozen all the way down, as whatever is frozen is here. Parts without an undefined field are frozen in place, so whoever goes on changing what
  * was committed, or what was loaded, changes it for others too: a bug that shall be thrown at once. What two items have
  * in common stays one object, and what was once computed of it stays good (`oncePerFrozen`).
  */
 export function kept<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || whole.has(value)) return value
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   // What stands here has the shape of what it replaces.
-  const result = (Array.isArray(value) ? keptList(value) : keptFields(value)) as T & object
-  whole.add(Object.freeze(result))
-  return result
+  return Object.freeze(Array.isArray(value) ? keptList(value) : keptFields(value)) as T
 }
 
 function keptList(list: readonly unknown[]): readonly unknown[] {

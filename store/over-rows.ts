@@ -15,13 +15,19 @@ import type { CommitResult, Found, PartitionKinds, Store } from './store.ts'
 /** DynamoDB: an item, and all items of one transaction. */
 export const MAX_ITEM_BYTES = 400 * 1024
 export const MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
+
+/** A row of a table that gives out the very rows it was given. */
+interface KeptRow extends Row {
+  readonly item: object
+}
+
 /** One row in so many is written out although its item is kept. */
 const SAMPLED = 64
 
 /**
  * The store over `rows`; `clock` says what is past its ttl.
- * @param options `unitBytes`: see `packing.ts`; `remembers`: for a table that gives out the very same rows again and
- *   again: items are kept beside them, frozen, and only one row in sixty-four is written out and read back, to see that
+ * @param options `unitBytes`: see `packing.ts`; `remembers`: for a new table that gives out the very rows it was
+ *   given: items are kept beside them, frozen, and only one row in sixty-four is written out and read back, to see that
  *   both ways come to the same
  */
 export function storeOver(
@@ -31,29 +37,25 @@ export function storeOver(
 ): Store {
   const { unitBytes = UNIT_BYTES, remembers = false } = options
   const nowSeconds = () => Math.floor(clock.now() / 1000)
-  const remembered = new WeakMap<Row, object>()
 
   function itemOf<K extends ItemKind>(kind: K, row: Row | undefined): Items[K] | undefined {
     if (row === undefined || expired(row, nowSeconds())) return undefined
     if (!remembers) return readItem(kind, row)
-    const known = remembered.get(row) ?? kept(readItem(kind, row))
-    remembered.set(row, known)
     // A row is of one kind, which its key says.
-    return known as Items[K]
+    return (row as KeptRow).item as Items[K]
   }
 
   let written = 0
 
   /** The row of an item that is put. */
-  function rowOf<K extends ItemKind>(kind: K, item: Items[K] & Refs[K], token: string): Row {
+  function rowOf<K extends ItemKind>(kind: K, item: Items[K] & Refs[K], token: string): Row | KeptRow {
     if (!remembers) return writeItem(kind, item, token, unitBytes)
     const known = kept<Items[K]>({ ...item, version: item.version + 1 })
     const isSample = written++ % SAMPLED === 0
     const row = isSample ? writeItem(kind, item, token, unitBytes) : rowBeside(kind, item, token)
     if (isSample)
       assert(isDeepStrictEqual(readItem(kind, row), known), () => `a ${kind} is not read as it was written`)
-    remembered.set(row, known)
-    return row
+    return { ...row, item: known }
   }
 
   return {

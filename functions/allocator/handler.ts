@@ -40,6 +40,7 @@ function turnByTurn(env: Environment): TurnByTurn {
   const turns = {
     holder: env.ids.random(),
     known: new Set<string>(),
+    closed: new Map(),
     pace: pace(() => env.clock.now()),
   }
   let running: Promise<void> | undefined

@@ -3,7 +3,7 @@
 // What a turn finds is judged before the lease is asked for, so an idle turn writes nothing. Agents are committed each
 // by itself: one that changed meanwhile loses nobody else's offers, and is looked at once more before the turn ends.
 
-import type { AgentView, Grantee } from '../../master/allocator/allocate.ts'
+import type { AgentView, ClosedAgents, Grantee } from '../../master/allocator/allocate.ts'
 import { allocate, type Grant } from '../../master/allocator/allocate.ts'
 import { commitOffers } from '../../master/allocator/commit-offers.ts'
 import { voidOffers } from '../../master/allocator/void-offers.ts'
@@ -26,6 +26,7 @@ export interface Turns {
   readonly holder: string
   /** Agents seen in the last turn; advice only. */
   readonly known: Set<string>
+  readonly closed: ClosedAgents
   readonly pace: Pace
 }
 
@@ -89,7 +90,9 @@ function plan(
   const byId = new Map(frameworks.map((framework) => [framework.frameworkId, framework]))
   const { allows } = turns.pace
   const { region } = env.settings
-  const grants = allocate({ agents, frameworks, recent, candidates, allows, region }, context)
+  const { closed } = turns
+  for (const agentId of closed.keys()) if (!turns.known.has(agentId)) closed.delete(agentId)
+  const grants = allocate({ agents, frameworks, recent, candidates, allows, region, closed }, context)
   return agents
     .filter(({ ledger }) => candidates?.has(ledger.agentId) ?? true)
     .map((agent) => ({

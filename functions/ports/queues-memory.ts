@@ -118,7 +118,11 @@ export function memoryQueues(clock: Clock): MessageSource {
 
   function isRepeat(queue: Queue, deduplicationId: string | undefined): boolean {
     const now = clock.now()
-    for (const [id, at] of queue.seen) if (now - at > DEDUPLICATION_MS) queue.seen.delete(id)
+    // The oldest stand first.
+    for (const [id, at] of queue.seen) {
+      if (now - at <= DEDUPLICATION_MS) break
+      queue.seen.delete(id)
+    }
     if (deduplicationId === undefined) return false
     if (queue.seen.has(deduplicationId)) return true
     queue.seen.set(deduplicationId, now)

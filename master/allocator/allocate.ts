@@ -33,9 +33,14 @@ export interface Snapshot {
   readonly recent?: readonly Grantee[] | undefined
   /** Asked last, before a grant: false keeps this offer from the framework for now. Absent: nothing is kept. */
   readonly allows?: ((wanted: Offering) => boolean) | undefined
+  /** Agents that nobody could be offered when they were looked at last, brought up to date here. */
+  readonly closed?: ClosedAgents | undefined
   /** Where the control plane runs; agents of other regions need REGION_AWARE. Absent: all agents are near. */
   readonly region?: string | undefined
 }
+
+/** By agent: nobody can be offered it as these versions are, until this time. Who forgets it looks once too often. */
+export type ClosedAgents = Map<string, { readonly versions: string; readonly until: number }>
 
 export interface Offering {
   readonly ledger: Ledger
@@ -87,7 +92,7 @@ export function allocate(snapshot: Snapshot, context: { readonly now: number }):
 
 /** Agents that anybody can be offered at all, in the order of the snapshot. */
 function openAgents(
-  { agents, candidates, region, frameworks }: Snapshot,
+  { agents, candidates, region, frameworks, closed }: Snapshot,
   byId: ReadonlyMap<string, Framework>,
   now: number,
 ): readonly { readonly agent: AgentView; readonly free: Resources }[] {
@@ -95,16 +100,29 @@ function openAgents(
     activeRoles(framework).map((role) => ({ framework, role })),
   )
   if (wanting.length === 0) return []
-  return agents.flatMap((agent) => {
-    if (candidates?.has(agent.ledger.agentId) === false || !isOfferable(agent.ledger)) return []
-    const free = freeOf(agent.ledger, byId, now)
-    const isOpen =
-      free.length > 0 &&
-      wanting.some(
-        ({ framework, role }) => offering({ agent, framework, role, free, now, region }) !== undefined,
-      )
-    return isOpen ? [{ agent, free }] : []
-  })
+  const whole = frameworks.map(({ frameworkId, version }) => `${frameworkId} ${version}`).join()
+  const open: { readonly agent: AgentView; readonly free: Resources }[] = []
+  for (const agent of agents) {
+    const { ledger, entry } = agent
+    if (candidates?.has(ledger.agentId) === false || !isOfferable(ledger)) continue
+    const versions = `${ledger.version} ${entry.version} ${whole}`
+    const before = closed?.get(ledger.agentId)
+    if (before !== undefined && before.versions === versions && now < before.until) continue
+    const free = freeOf(ledger, byId, now)
+    const wants = ({ framework, role }: (typeof wanting)[number]) =>
+      offering({ agent, framework, role, free, now, region }) !== undefined
+    if (free.length > 0 && wanting.some(wants)) open.push({ agent, free })
+    else closed?.set(ledger.agentId, { versions, until: nextExpiry(ledger, now) })
+  }
+  return open
+}
+
+/** When time alone changes what of an agent can be offered: a refusal ends, or an offer. */
+function nextExpiry({ refusals, offers }: Ledger, now: number): number {
+  let next = Number.POSITIVE_INFINITY
+  for (const { until } of refusals) if (until > now && until < next) next = until
+  for (const { expiresAt } of Object.values(offers)) if (expiresAt > now && expiresAt < next) next = expiresAt
+  return next
 }
 
 /** Only an agent whose list of tasks is known, and that nobody closed, is offered. */

@@ -1,5 +1,5 @@
 // Which outstanding offers are worth nothing any more, so that what they hold is free.
-import { oncePerFrozen } from '../../protocol/resources.ts'
+import { frozen, oncePerFrozen } from '../../protocol/resources.ts'
 import { free } from '../accounting.ts'
 import { rolesOf } from '../frameworks/roles.ts'
 import type { Framework, Ledger, LedgerOffer, Resources } from '../model.ts'
@@ -45,4 +45,6 @@ export function freeOf(ledger: Ledger, frameworks: ReadonlyMap<string, Framework
   return Object.values(ledger.offers).some(isVoid) ? free(ledger, isVoid) : freeOfAll(ledger)
 }
 
-const freeOfAll = oncePerFrozen((ledger: Ledger): Resources => Object.freeze(free(ledger)))
+const freeOfAll = oncePerFrozen(
+  (ledger: Ledger): Resources => (Object.isFrozen(ledger) ? frozen(free(ledger)) : free(ledger)),
+)

@@ -104,7 +104,7 @@ export class SimFramework {
   wake(): void {
     this.isSilent = false
     for (const { session, offer } of this.#unanswered.splice(0))
-      if (session.isOpen && session === this.session) this.#onOffer(session, offer)
+      if (session.isOpen && session === this.session) this.#onOffers(session, [offer])
   }
 
   get name(): string {
@@ -276,7 +276,7 @@ export class SimFramework {
     this.options.network.histories?.heard(session.frameworkId, event)
     switch (event.type) {
       case 'OFFERS':
-        for (const offer of event.offers?.offers ?? []) this.#onOffer(session, offer)
+        this.#onOffers(session, event.offers?.offers ?? [])
         return
       case 'UPDATE':
         if (event.update !== undefined) this.#onUpdate(session, event.update.status)
@@ -364,10 +364,10 @@ export class SimFramework {
       void this.call(session, { type: 'REVIVE' }).then((status) => {
         if (status === 202) this.#isSuppressed = false
       })
-    } else if (isFull && !this.#isSuppressed && chance.happens(0.5)) {
+    } else if (isFull && !this.#isSuppressed && chance.happens(0.8)) {
       this.#isSuppressed = true
       void this.call(session, { type: 'SUPPRESS' })
-    } else if (!isFull && chance.happens(0.5)) {
+    } else if (!isFull && chance.happens(0.25)) {
       void this.call(session, { type: 'REVIVE' })
     }
   }
@@ -381,15 +381,28 @@ export class SimFramework {
     if (status === 202 || status === 200) this.begin()
   }
 
-  #onOffer(session: Session, offer: Offer): void {
+  /** What is not wanted of one event is mostly declined at once. */
+  #onOffers(session: Session, offers: readonly Offer[]): void {
     const { chance } = this.options.network
     if (this.isSilent) {
-      this.#unanswered.push({ session, offer })
+      this.#unanswered.push(...offers.map((offer) => ({ session, offer })))
       return
     }
+    const unwanted = offers.filter((offer) => !this.#takes(session, offer)).map(({ id }) => id)
+    if (unwanted.length === 0) return
+    const calls = chance.happens(0.7) ? [unwanted] : unwanted.map((id) => [id])
+    for (const offer_ids of calls) {
+      const filters = { refuse_seconds: chance.of([5, 60, 300, 600]) ?? 5 }
+      void this.call(session, { type: 'DECLINE', decline: { offer_ids, filters } })
+    }
+  }
+
+  /** False: it is not wanted. */
+  #takes(session: Session, offer: Offer): boolean {
+    const { chance } = this.options.network
     const { wanted, cpusPerTask, stillFrom, story } = this.options
     // Some offers are never answered: they are taken back when their time is over.
-    if (this.#now() < stillFrom - 10 * 60_000 && chance.happens(0.03)) return
+    if (this.#now() < stillFrom - 10 * 60_000 && chance.happens(0.03)) return true
     const scalar = (name: string) =>
       (offer.resources ?? []).reduce(
         (sum, one) => sum + (one.name === name ? (one.scalar?.value ?? 0) : 0),
@@ -404,14 +417,7 @@ export class SimFramework {
       4,
     )
     const offers = [offer.id]
-    if (room <= 0) {
-      const seconds = chance.of([5, 60, 300, 600]) ?? 5
-      void this.call(session, {
-        type: 'DECLINE',
-        decline: { offer_ids: offers, filters: { refuse_seconds: seconds } },
-      })
-      return
-    }
+    if (room <= 0) return false
     const isBurst =
       missing > 0 && this.#bursts > 0 && fitsBurst(scalar('cpus'), scalar('mem')) && chance.happens(0.5)
     if (isBurst) this.#bursts -= 1
@@ -453,6 +459,7 @@ export class SimFramework {
         session.frameworkId,
       )
     })
+    return true
   }
 
   #onUpdate(session: Session, status: TaskStatus): void {

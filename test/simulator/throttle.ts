@@ -3,9 +3,12 @@ import { type Store, StoreUnavailable } from '../../store/store.ts'
 import type { Weather } from './weather.ts'
 
 /** A partition here is all that stands under one agent's or framework's id. */
-export function throttledStore(store: Store, weather: Pick<Weather, 'isThrottled'>): Store {
+export function throttledStore(
+  store: Store,
+  weather: Pick<Weather, 'isThrottled' | 'isAnyThrottled'>,
+): Store {
   const check = (refs: readonly object[]) => {
-    if (refs.some((ref) => idsOf(ref).some((id) => weather.isThrottled(id))))
+    if (weather.isAnyThrottled() && refs.some((ref) => idsOf(ref).some((id) => weather.isThrottled(id))))
       throw new StoreUnavailable('a partition is throttled (simulated)')
   }
   return {
@@ -18,7 +21,7 @@ export function throttledStore(store: Store, weather: Pick<Weather, 'isThrottled
       return await store.getMany(kind, refs)
     },
     load: async (refs) => {
-      check(refs.map(({ ref }) => ref))
+      if (weather.isAnyThrottled()) check(refs.map(({ ref }) => ref))
       return await store.load(refs)
     },
     query: async (partition, ref, options) => {
@@ -26,7 +29,7 @@ export function throttledStore(store: Store, weather: Pick<Weather, 'isThrottled
       return await store.query(partition, ref, options)
     },
     commit: async (changes, token) => {
-      check(changes.map(({ item }) => item))
+      if (weather.isAnyThrottled()) check(changes.map(({ item }) => item))
       return await store.commit(changes, token)
     },
   }

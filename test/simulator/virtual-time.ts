@@ -90,9 +90,13 @@ export class VirtualTime implements Clock {
     let index = 0
     for (;;) {
       const left = 2 * index + 1
-      const [a, b] = [heap[left], heap[left + 1]]
+      // Three quarters of a million times in a simulated hour: without arrays to take apart.
+      const a = heap[left]
+      const b = heap[left + 1]
       if (a === undefined) break
-      const [child, at] = b !== undefined && isBefore(b, a) ? [b, left + 1] : [a, left]
+      const isRight = b !== undefined && isBefore(b, a)
+      const child = isRight ? b : a
+      const at = isRight ? left + 1 : left
       if (!isBefore(child, last)) break
       heap[index] = child
       index = at

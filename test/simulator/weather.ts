@@ -98,8 +98,11 @@ export class Weather {
     this.#throttledUntil.set(id, this.#time.now() + ms)
   }
 
+  isAnyThrottled(): boolean {
+    return this.#throttledUntil.size > 0
+  }
+
   isThrottled(id: string): boolean {
-    if (this.#throttledUntil.size === 0) return false
     return this.#time.now() < (this.#throttledUntil.get(id) ?? 0)
   }
 

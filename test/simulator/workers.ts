@@ -1,5 +1,6 @@
 // Simulations on all cores: threads that take one job after the other; results come in the order of the jobs.
 import { availableParallelism } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { type CrashPointJob, type CrashPointOutcome, crashAt } from './crash-points.ts'
 import { type SimulationOptions, type SimulationOutcome, simulate } from './simulation.ts'
@@ -16,6 +17,9 @@ interface Results {
   readonly seed: SimulationOutcome
   readonly 'crash point': CrashPointOutcome
 }
+
+/** A simulation makes a gigabyte of short-lived objects; with more room for them, fewer live long enough to be moved. */
+const YOUNG_MB = 128
 
 export interface Done<K extends keyof Results> {
   readonly result: Results[K]
@@ -35,10 +39,15 @@ export async function* inThreads<K extends keyof Results>(
   const slots = jobs.map(() => Promise.withResolvers<Done<K>>())
   // Looked at in order, later; a thread that dies early must not end the process by itself.
   for (const { promise } of slots) promise.catch(() => {})
+  // All cores are busy with simulations: threads that help to collect garbage would only take turns with them.
+  setFlagsFromString('--single-threaded-gc')
   let next = 0
   let done = 0
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
-    const worker = new Worker(new URL(import.meta.url), { execArgv: [] })
+    const worker = new Worker(new URL(import.meta.url), {
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    })
     let own = -1
     const take = () => {
       own = next++
