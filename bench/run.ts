@@ -12,6 +12,7 @@ import { measureDetection } from './detection.ts'
 import { measureBoth, measureControlPlaneLoss, measureMachineLoss } from './failures.ts'
 import { format, markdown, type Row, spreadOf } from './figures.ts'
 import { JobRunner } from './jobs.ts'
+import { measureLambdaInit } from './lambda-init.ts'
 import { startMockAgents } from './mock-agents.ts'
 import { measureNomad } from './nomad.ts'
 import { placeBurst } from './placing.ts'
@@ -35,6 +36,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     say('counting calls and write units')
     rows.push(...(await measureCounts()))
   },
+  'lambda-init': async () => void rows.push(...(await measureLambdaInit(runs(15), say))),
   detection: async () => void rows.push(...(await measureDetection(say))),
   nomad: async () => void rows.push(...(await measureNomad(JOBS, say))),
   'machine-loss-default': async () => void rows.push(...(await measureMachineLoss('default', runs(20), say))),
