@@ -30,6 +30,15 @@ const TASKS = 20
 
 export async function mesosFramework(check: Check): Promise<void> {
   const cluster = await startLiveCluster()
+  try {
+    await runForeignScheduler(cluster.url, check)
+  } finally {
+    await cluster.stop()
+  }
+}
+
+/** Runs it to its teardown against whatever is a master at the address. */
+export async function runForeignScheduler(master: string, check: Check): Promise<void> {
   const logs = mkdtempSync(join(tmpdir(), 'meseta-foreign-'))
   try {
     const { Scheduler, Mesos } = createRequire(import.meta.url)('mesos-framework')
@@ -38,7 +47,7 @@ export async function mesosFramework(check: Check): Promise<void> {
     const command = (value: string) => new mesos.CommandInfo(null, null, true, value, null, null)
     const scheduler: ForeignScheduler = new Scheduler({
       masterUrl: '127.0.0.1',
-      port: Number(new URL(cluster.url).port),
+      port: Number(new URL(master).port),
       frameworkName: 'foreign',
       masterConnectionTimeout: 60,
       restartStates: [],
@@ -50,7 +59,6 @@ export async function mesosFramework(check: Check): Promise<void> {
     })
     await drive(scheduler, check)
   } finally {
-    await cluster.stop()
     rmSync(logs, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,6 @@
 // `npm run test:live -- NAME…`: scenarios with real processes, real kills and real time; all of them without a name.
 import { agentRestart } from './agent-restart.ts'
+import { connect } from './connect.ts'
 import { controlPlaneRestart } from './control-plane-restart.ts'
 import { drain } from './drain.ts'
 import { frameworkFailover } from './framework-failover.ts'
@@ -15,6 +16,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'control-plane-restart': controlPlaneRestart,
   'drain-restarts': drain,
   'framework-failover': frameworkFailover,
+  connect,
 }
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))
