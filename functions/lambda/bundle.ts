@@ -97,21 +97,22 @@ const SHARED: BuildOptions = {
   plugins: [builtins],
 }
 
-/** Adapters over the SDK that other hosts choose at run time: a function always brings its own calls. */
-const leftOut: Plugin = {
-  name: 'left out',
+/** What other hosts call through the SDK, functions call plainly; see docs/decisions/0011-lambda-adapters.md. */
+const withoutSdk: Plugin = {
+  name: 'without the SDK',
   setup(setup) {
-    setup.onResolve({ filter: /\/sqs-client\.ts$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
-    setup.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
-      contents: `export function sdkCalls() { throw new Error('the SDK is not in this bundle') }`,
-    }))
+    setup.onResolve({ filter: /\/sqs-client\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import'
+        ? { path: join(ROOT, 'functions/lambda/in-place-of-sqs-client.ts') }
+        : undefined,
+    )
   },
 }
 
 /** The SDK is read in by agents on AWS only, with the chain that finds an instance's credentials. */
 const AGENT_OPTIONS: BuildOptions = { splitting: true, chunkNames: '[name]-[hash]' }
 
-const FUNCTION_OPTIONS: BuildOptions = { splitting: false, plugins: [builtins, leftOut] }
+const FUNCTION_OPTIONS: BuildOptions = { splitting: false, plugins: [builtins, withoutSdk] }
 
 /** What the agent hands to a compiler or to sh is no code of Node's. */
 function shimSources(folder: string): string[] {

@@ -1,8 +1,7 @@
 // EC2 as the control plane sees it: which state an instance is in, by its id. Silence of EC2 proves nothing (R9).
 //
-// The adapters for AWS are in ec2-query.ts (functions) and ec2-client.ts (the SDK), the one in memory in ec2-memory.ts;
-// all are held to one contract
-// (test/functions/ports/ec2.test.ts).
+// The adapters for AWS are in ec2-query.ts (plain calls, for functions) and ec2-client.ts (the SDK), the one in memory in
+// ec2-memory.ts; all are held to one contract (test/functions/ports/ec2.test.ts).
 import type { InstanceSeen } from '../../master/detection/proof.ts'
 
 export interface LookedUp {

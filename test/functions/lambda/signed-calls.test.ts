@@ -1,7 +1,8 @@
 // What goes over the wire to AWS: signed as AWS would check it, repeated where that helps.
 import { createHash, createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
+import { sdkCalls } from '../../../functions/lambda/in-place-of-sqs-client.ts'
 import { dynamoCalls, sqsCalls } from '../../../functions/lambda/signed-calls.ts'
 import { addressOf } from '../../../functions/ports/signature.ts'
 import { readXml, textOf } from '../../../functions/ports/xml.ts'
@@ -152,4 +153,17 @@ test('XML of AWS is read: prefixes, attributes, entities, empty elements; what i
   for (let end = 1; end < xml.length; end++) expect(readXml(xml.slice(0, end))).toBeUndefined()
   for (const wrong of ['', 'text', '<a></b>', '</a>', '<a>'.repeat(100)])
     expect(readXml(wrong)).toBeUndefined()
+})
+
+test('what stands in bundles in place of the SDK’s client of SQS signs with the role’s credentials', async () => {
+  const { asked, endpoint } = await service([{ status: 200, body: '{}' }])
+  vi.stubEnv('AWS_ACCESS_KEY_ID', credentials.accessKeyId)
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey)
+  vi.stubEnv('AWS_SESSION_TOKEN', credentials.sessionToken)
+  closes.push(() => void vi.unstubAllEnvs())
+  const calls = sdkCalls({ region, endpoint })
+  closes.push(() => calls.close())
+  await calls.call('SendMessageBatch', { QueueUrl: 'theirs', Entries: [{ Id: '0', MessageBody: '{}' }] })
+  const [only] = asked
+  expect(only?.headers.authorization).toContain(only === undefined ? '' : expectedSignature(only, 'sqs'))
 })
