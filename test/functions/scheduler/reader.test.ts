@@ -160,6 +160,32 @@ describe('offers', () => {
 })
 
 describe('updates and words', () => {
+  test('what is nearly due while cluster time stands still is not looked at without pause', async () => {
+    const stream = await connected()
+    const own = await framework(stream)
+    // An hour ahead of this host's clock: time moves with the ticks only.
+    const ticked = async (at: number, number: number) => {
+      const item = { version: 0, number, at, unbrokenSince: 0, removalTokens: 0 }
+      await commit(stream, [{ do: 'put', kind: 'tick', item, when: { name: 'anything' } }])
+      await world.clock.advance(5_000, { stepMs: 500 })
+    }
+    const ahead = world.clock.now() + 3_600_000
+    await ticked(ahead, 1)
+    const uuid = Buffer.alloc(16, 9).toString('base64')
+    const head = { number: 1, uuid, at: ahead, status: { ...status('t', 'TASK_RUNNING'), uuid } }
+    await commit(stream, [updateMail(own, 't', head, { ...context(), now: ahead })])
+    await stream.next('UPDATE')
+    await ticked(ahead + 9_995, 2)
+    const before = world.queries()
+    await world.clock.advance(2_000, { stepMs: 10, settleMs: 1 })
+    const looks = world.queries() - before
+    expect(looks).toBeGreaterThan(0)
+    expect(looks).toBeLessThanOrEqual(40)
+    expect(updates(stream)).toHaveLength(1)
+    await ticked(ahead + 10_001, 3)
+    expect(updates(stream)).toHaveLength(2)
+  })
+
   test('C96 an update is said again after 10, 30 and 70 s, and not after its acknowledgement', async () => {
     const stream = await connected()
     const own = await framework(stream)

@@ -35,6 +35,8 @@ export interface World {
   }
   /** Commits since `failCommit`. */
   commits(): number
+  /** Pages of lists read so far. */
+  queries(): number
   close(): Promise<void>
 }
 
@@ -49,7 +51,7 @@ export async function startWorld(
   const clock = movedClock()
   const logged: { event: string; fields: unknown }[] = []
   const record = (event: string, fields?: unknown) => void logged.push({ event, fields })
-  const outage: Outage = { isAway: false, commits: 0, fault: undefined, held: undefined }
+  const outage: Outage = { isAway: false, commits: 0, queries: 0, fault: undefined, held: undefined }
   const env: Environment = {
     store: withOutage(options.store ?? memoryStore({ clock }), outage),
     queues: memoryQueues(clock),
@@ -85,6 +87,7 @@ export async function startWorld(
       return { reached: reached.promise, release: released.resolve }
     },
     commits: () => outage.commits,
+    queries: () => outage.queries,
     async close() {
       await server.close()
       clock.stop()
@@ -95,6 +98,7 @@ export async function startWorld(
 interface Outage {
   isAway: boolean
   commits: number
+  queries: number
   fault: { readonly number: number; readonly when: 'before' | 'after' } | undefined
   held:
     | { isMeant(changes: readonly Change[]): boolean; reached(): void; readonly released: Promise<void> }
@@ -122,6 +126,7 @@ function withOutage(store: Store, outage: Outage): Store {
   return new Proxy(store, {
     get(target, name, receiver) {
       if (outage.isAway) return away
+      if (name === 'query') outage.queries += 1
       return name === 'commit' ? commit : Reflect.get(target, name, receiver)
     },
   })

@@ -1,7 +1,13 @@
 // One turn of allocation, rule by rule.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type AgentView, allocate, type Grant, type Snapshot } from '../../../master/allocator/allocate.ts'
+import {
+  type AgentView,
+  allocate,
+  type ClosedAgents,
+  type Grant,
+  type Snapshot,
+} from '../../../master/allocator/allocate.ts'
 import { freeOf } from '../../../master/allocator/void-offers.ts'
 import type { Ledger, Refusal } from '../../../master/model.ts'
 import { add, contains, equal, quantities } from '../../../protocol/resources.ts'
@@ -409,6 +415,71 @@ describe('properties', () => {
       }),
       { numRuns: 50 },
     )
+  })
+
+  test('what is remembered of agents closed to all changes no turn', () => {
+    const changes = fc.array(
+      fc.record({
+        passedMs: fc.constantFrom(0, 1, 4_999, 5_000, 5_001, 10_000),
+        agent: fc.integer({ min: 0, max: 4 }),
+        framework: fc.integer({ min: 0, max: 3 }),
+        change: fc.constantFrom('nothing', 'refusals go', 'offers go', 'suppressed', 'deactivated'),
+      }),
+      { maxLength: 6 },
+    )
+    const changed = (snapshot: Snapshot, { agent: index, framework, change }: Step): Snapshot => ({
+      agents: snapshot.agents.map((view, own) => {
+        if (own !== index) return view
+        const version = view.ledger.version + 1
+        if (change === 'refusals go') return { ...view, ledger: { ...view.ledger, version, refusals: [] } }
+        if (change === 'offers go') return { ...view, ledger: { ...view.ledger, version, offers: {} } }
+        return change === 'deactivated'
+          ? { ...view, ledger: { ...view.ledger, version, deactivated: true } }
+          : view
+      }),
+      frameworks: snapshot.frameworks.map((each, own) =>
+        own === framework && change === 'suppressed'
+          ? { ...each, version: each.version + 1, suppressedRoles: ['x'] }
+          : each,
+      ),
+    })
+    interface Step {
+      readonly agent: number
+      readonly framework: number
+      readonly change: string
+    }
+    fc.assert(
+      fc.property(world, changes, (first, steps) => {
+        const closed: ClosedAgents = new Map()
+        let snapshot: Snapshot = first
+        let now = NOW
+        for (const step of steps) {
+          snapshot = changed(snapshot, step)
+          now += step.passedMs
+          expect(allocate({ ...snapshot, closed }, { now })).toEqual(allocate(snapshot, { now }))
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('an agent closed to all is not looked at again before something is different', () => {
+    const refused = agent('a', cpusMem(4, 4096), { ledger: { refusals: [refusal('f')] } })
+    const closed: ClosedAgents = new Map()
+    let asked = 0
+    const frameworks = [framework('f')].map((each) => ({
+      ...each,
+      get info() {
+        asked += 1
+        return framework('f').info
+      },
+    }))
+    allocate({ agents: [refused], frameworks, closed }, { now: NOW })
+    const first = asked
+    allocate({ agents: [refused], frameworks, closed }, { now: NOW + 1 })
+    // Only which roles it wants to be offered in.
+    expect(asked - first).toBe(1)
+    expect(allocate({ agents: [refused], frameworks, closed }, { now: NOW + 5_000 })).toHaveLength(1)
   })
 
   test('the generator makes free, refused and expired things', () => {
