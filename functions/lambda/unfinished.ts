@@ -35,7 +35,10 @@ export function watched(store: Store): Watched {
   }
 }
 
-/** One thing may begin another when it is done: the loop goes on until nothing is left. */
+/** One thing may begin another a few steps after it is done: the loop ends when a whole turn of the process was quiet. */
 async function allOf(underWay: ReadonlySet<Promise<unknown>>): Promise<void> {
-  while (underWay.size > 0) await Promise.allSettled(underWay)
+  do {
+    await Promise.allSettled(underWay)
+    await new Promise((resolve) => setImmediate(resolve))
+  } while (underWay.size > 0)
 }

@@ -101,11 +101,22 @@ async function look(
 }
 
 function letterOf(message: Received): DeadLetter {
-  // Only `park` writes here; anything else is shown as it is, so that a person can see it.
+  return parked(message.body) ?? bare(message)
+}
+
+/** Written by `park`; undefined for anything else, such as what a queue's own redrive policy put here. */
+function parked(text: string): DeadLetter | undefined {
   try {
-    return JSON.parse(message.body) as DeadLetter
+    const letter = JSON.parse(text) as Partial<DeadLetter> | null
+    const isOurs = typeof letter?.id === 'string' && letter.queue !== undefined && letter.body !== undefined
+    // Nobody but `park` writes these three together.
+    return isOurs ? (letter as DeadLetter) : undefined
   } catch {
-    const { id, body, sentAt, receiveCount } = message
-    return { id, queue: 'dead-letters', body, sentAt, receiveCount, parkedAt: sentAt }
+    return undefined
   }
+}
+
+/** Shown as it is, so that a person can see it. */
+function bare({ id, body, sentAt, receiveCount }: Received): DeadLetter {
+  return { id, queue: 'dead-letters', body, sentAt, receiveCount, parkedAt: sentAt }
 }

@@ -98,6 +98,14 @@ describe('F68 poison', () => {
     expect(await letters.list()).toMatchObject([{ id: 'a', body: 'poison', queue: 'instance-events' }])
   })
 
+  test('what the redrive policy of a queue put there is shown as it came, whatever it is', async () => {
+    const { w, letters } = await fn(async () => [])
+    for (const body of ['{}', 'null', '"text"', 'no json']) await w.queues.sendTo('dead-letters', body)
+    const shown = await letters.list()
+    expect(shown.map(({ body }) => body).sort()).toEqual(['"text"', 'no json', 'null', '{}'])
+    expect(new Set(shown.map(({ id }) => id)).size).toBe(4)
+  })
+
   test('beats are never parked', async () => {
     const { again, letters } = await fn(async () => ['a'], {
       queue: 'heartbeats',
