@@ -319,6 +319,8 @@ export interface Notifying {
   readonly failures: number
   /** Cluster time before which a failing endpoint is left alone. */
   readonly nextTryAt?: number | undefined
+  /** Of the last failure: a status, a code, a sentence. */
+  readonly why?: string | undefined
 }
 
 /** When a call of the session was last seen: words said before may leave the mailbox (R3). */

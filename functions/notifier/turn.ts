@@ -137,7 +137,9 @@ async function renewInTime(env: Environment, { lease, now }: Seen): Promise<void
 }
 
 /** Undefined when another turn was faster, or the session is over. */
-async function begin(env: Environment, { lease, now }: Seen): Promise<Lease | undefined> {
+async function begin(env: Environment, { lease }: Seen): Promise<Lease | undefined> {
+  // Not the time of the look: a mailbox can take long to list.
+  const now = await clusterTime(env)
   const item: Lease = {
     ...lease,
     holder: `notifier-${env.ids.random()}`,
@@ -291,7 +293,9 @@ async function finish({ env, lease, lossesTold }: Turn, failed: string | undefin
     lossesTold,
     ...(isFresh ? { expiresAt: Math.max(lease.expiresAt, now + graceMs(env)) } : {}),
     ...(isGood ? { renewedAt: now } : {}),
-    notifying: { epoch, failures, nextTryAt: isGood ? undefined : now + retryMs(env, failures) },
+    notifying: isGood
+      ? { epoch, failures }
+      : { epoch, failures, nextTryAt: now + retryMs(env, failures), why: failed },
   }
   if (!isGood)
     env.log.warn('delivery failed', { frameworkId, failures, why: failed, grace: item.expiresAt - now })

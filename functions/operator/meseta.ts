@@ -11,6 +11,7 @@ import type { DeadLetter, DeadLetters } from '../ports/dead-letters.ts'
 import { restore } from '../restore/restore.ts'
 import { loadKill } from '../scheduler/loads.ts'
 import { transact } from '../transact.ts'
+import { listDeliveries } from './deliveries.ts'
 import { pollEvents } from './events/poll.ts'
 
 interface Extras {
@@ -37,6 +38,7 @@ const calls: ReadonlyMap<string, Call> = new Map<string, Call>([
   ['REDRIVE_DEAD_LETTERS', redriveLetters],
   ['KILL_TASK', killTask],
   ['RESTORED', restored],
+  ['LIST_DELIVERIES', ({ env }) => listDeliveries(env)],
   ['EVENTS', ({ env }, body, asker) => pollEvents(env, body, asker)],
 ])
 

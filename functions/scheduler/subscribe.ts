@@ -101,9 +101,11 @@ async function deliveredSession(
 
 function secretError(secret: string | undefined): string | undefined {
   if (secret === undefined) return undefined
-  return secret.length >= MIN_SECRET_LENGTH && secret.length <= MAX_SECRET_LENGTH
+  const isGood = secret.length >= MIN_SECRET_LENGTH && secret.length <= MAX_SECRET_LENGTH
+  // What is no ASCII is read in one way by those who send a header, and in another by those who compute with it.
+  return isGood && /^[!-~]*$/.test(secret)
     ? undefined
-    : `The header 'Meseta-Webhook-Secret' must have ${MIN_SECRET_LENGTH} to ${MAX_SECRET_LENGTH} characters`
+    : `The header 'Meseta-Webhook-Secret' must have ${MIN_SECRET_LENGTH} to ${MAX_SECRET_LENGTH} printable characters without spaces`
 }
 
 async function begin(

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
 import type { Offer, SchedulerEvent } from '../../../protocol/messages.ts'
 import { startCluster, type TestCluster } from '../../cluster.ts'
-import { commandTask, TestFramework } from '../../framework.ts'
+import { commandTask, send, TestFramework } from '../../framework.ts'
 import { type Hook, labels, recordsOf, type Session, startHook, subscribeDelivered, until } from './hook.ts'
 
 let cluster: TestCluster | undefined
@@ -106,7 +106,17 @@ test('R10: an endpoint that is away beyond its grace ends the session; a new SUB
   const state = async () => (await cluster.store.get('framework', { frameworkId: 'away' }))?.state
   await cluster.clock.advance(40_000)
   expect(await state()).toBe('connected')
+  const lease = await cluster.store.get('lease', { frameworkId: 'away' })
+  expect(lease?.notifying).toMatchObject({ why: 'answered 503', failures: expect.any(Number) })
   await cluster.clock.advance(40_000)
+  const listed = async () => {
+    const headers = { 'content-type': 'application/json' }
+    return await send(`${cluster.url}/api/v1/meseta`, { headers, body: '{"type":"LIST_DELIVERIES"}' })
+  }
+  expect(JSON.parse((await listed()).text)).toEqual({
+    type: 'LIST_DELIVERIES',
+    deliveries: [expect.objectContaining({ framework_id: 'away', kind: 'webhook', connected: false })],
+  })
   expect(await state()).toBe('disconnected')
   // Retried with growing pauses, not each tick.
   expect(hook.posts.length).toBeLessThan(20)
@@ -148,4 +158,22 @@ test('R11: an update without acknowledgement is delivered again at its due times
   expect(seen()).toBe(3)
   expect(new Set(states(hook.taken.values(), 'one'))).toEqual(new Set(['TASK_STARTING']))
   expect((await cluster.store.get('framework', { frameworkId: session.id }))?.state).toBe('connected')
+})
+
+test('S22: what operators read says where events go, and never what they are signed with', async () => {
+  const { hook, cluster } = await started({ agents: 0 })
+  const { secret = '' } = await subscribeDelivered(cluster.url, labels('webhook', hook.url))
+  expect(secret).toHaveLength(44)
+  const headers = { 'content-type': 'application/json', accept: 'application/json' }
+  const texts = [
+    (await cluster.get('/state')).text,
+    (await cluster.get('/frameworks')).text,
+    (await cluster.get('/flags')).text,
+    (await cluster.operator({ type: 'GET_STATE' })).text,
+    (await cluster.operator({ type: 'GET_FRAMEWORKS' })).text,
+    (await cluster.operator({ type: 'GET_FLAGS' })).text,
+    (await send(`${cluster.url}/api/v1/meseta`, { headers, body: '{"type":"LIST_DELIVERIES"}' })).text,
+  ]
+  for (const text of texts) expect(text).not.toContain(secret)
+  expect(texts[1]).toContain(hook.url)
 })

@@ -295,11 +295,11 @@ describe('SUBSCRIBE says what is wrong', () => {
     const world = await startWorld({ settings: { deliverToLoopback: true } })
     const master = world.url.slice(0, world.url.indexOf('/api'))
     const info = { ...labels('webhook', 'http://127.0.0.1:9/'), id: { value: 'f' } }
-    const own = 'my own secret of thirty-two letters'
+    const own = 'my-own-secret-of-thirty-two-letters'
     const short = await subscribeDelivered(master, info, { 'meseta-webhook-secret': 'short' })
     expect([short.answer.status, short.answer.text]).toEqual([
       400,
-      "The header 'Meseta-Webhook-Secret' must have 32 to 256 characters",
+      "The header 'Meseta-Webhook-Secret' must have 32 to 256 printable characters without spaces",
     ])
     const first = await subscribeDelivered(master, info, { 'meseta-webhook-secret': own })
     expect(first.secret).toBeUndefined()
