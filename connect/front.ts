@@ -101,7 +101,7 @@ async function serve(
     body,
   }
   const call = SCHEDULER_PATH.test(path) && request.method === 'POST' ? callOf(incoming, body) : undefined
-  if (call?.type === 'SUBSCRIBE') return await held.subscribe(request, outgoing)
+  if (call?.type === 'SUBSCRIBE') return await held.subscribe(call, request, outgoing)
   held.noteCall(call?.framework_id?.value)
   const gone = new AbortController()
   outgoing.on('close', () => gone.abort(new FarEndAway('the client went away', false)))

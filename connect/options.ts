@@ -1,5 +1,5 @@
 // What `meseta connect …` takes, checked before anything is started.
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 
 export interface ConnectOptions {
   readonly url: string
@@ -20,14 +20,13 @@ export function readOptions(argv: readonly string[]): ConnectOptions {
     )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .requiredOption('--url <url>', 'the cluster, with its stage: https://….amazonaws.com/prod', url)
-    .option(
-      '--listen <address>',
-      'host:port or port; another host than this machine’s own must be named',
-      address,
-      {
-        host: '127.0.0.1',
-        port: 5050,
-      },
+    .addOption(
+      new Option(
+        '--listen <address>',
+        'host:port or port; another host than this machine’s own must be named',
+      )
+        .argParser(address)
+        .default({ host: '127.0.0.1', port: 5050 }, '127.0.0.1:5050'),
     )
     .option('--user <principal>', 'say who we are by HTTP Basic; password from --password-file')
     .option('--password-file <file>', 'file with the password; else MESETA_PASSWORD')

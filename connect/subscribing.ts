@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../protocol/clock.ts'
 import { decodeMessage } from '../protocol/codec.ts'
 import { type MediaType, parseContentType } from '../protocol/media-types.ts'
-import type { SchedulerEvent } from '../protocol/messages.ts'
+import type { SchedulerCall, SchedulerEvent } from '../protocol/messages.ts'
 import { encodeRecord, RecordDecoder } from '../protocol/recordio.ts'
 import { type FarEnd, type Incoming, type Outgoing, readBytes } from './far-end.ts'
 import { answer, passBack, passedOn } from './passing.ts'
@@ -11,11 +11,17 @@ import { awaySentence } from './poll.ts'
 import { PEER_GONE, type Peer, runSession } from './session.ts'
 
 export interface Sessions {
-  subscribe(request: Outgoing, outgoing: ServerResponse): Promise<void>
+  subscribe(call: SchedulerCall, request: Outgoing, outgoing: ServerResponse): Promise<void>
   /** A framework that calls is not idle. */
   noteCall(frameworkId: string | undefined): void
   /** Ends all streams at a record. */
   stop(): Promise<void>
+}
+
+interface Stream {
+  readonly frameworkId: string
+  readonly closed: AbortController
+  readonly ended: Promise<void>
 }
 
 interface SessionsOptions {
@@ -31,29 +37,31 @@ const MAX_HEAD_BYTES = 1024 * 1024
 const STOPPING = 'connector stops'
 
 export function sessions(options: SessionsOptions): Sessions {
-  const streams = new Set<{ readonly closed: AbortController; readonly ended: Promise<void> }>()
+  const streams = new Set<Stream>()
   const calledAt = new Map<string, number>()
   let isStopping = false
 
   return {
-    async subscribe(request, outgoing) {
+    async subscribe(call, request, outgoing) {
       if (isStopping) return answer(outgoing, 503, 'The connector stops; try again')
       const closed = new AbortController()
       outgoing.on('close', () => closed.abort(PEER_GONE))
-      const begun = await begin(options, request, outgoing, closed.signal)
+      const begun = await begin(options, { call, request, outgoing, closed: closed.signal })
       if (begun === undefined) return
       const { frameworkId } = begun
       calledAt.set(frameworkId, options.clock.now())
+      const isLast = () => ![...streams].some((stream) => stream.frameworkId === frameworkId)
       const ended = runSession({
         ...options,
         ...begun,
         peer: peerOf(outgoing, closed.signal),
         sinceCallMs: () => options.clock.now() - (calledAt.get(frameworkId) ?? 0),
       })
-      const stream = { closed, ended }
+      const stream = { frameworkId, closed, ended }
       streams.add(stream)
       await ended
       streams.delete(stream)
+      if (isLast()) calledAt.delete(frameworkId)
     },
     noteCall(frameworkId) {
       if (frameworkId !== undefined && calledAt.has(frameworkId)) {
@@ -78,18 +86,26 @@ interface Begun {
 /** Answers the framework; undefined when there is no session to poll for. */
 async function begin(
   options: SessionsOptions,
-  request: Outgoing,
-  outgoing: ServerResponse,
-  closed: AbortSignal,
+  asked: {
+    readonly call: SchedulerCall
+    readonly request: Outgoing
+    readonly outgoing: ServerResponse
+    readonly closed: AbortSignal
+  },
 ): Promise<Begun | undefined> {
   const { farEnd, log } = options
+  const { call, request, outgoing, closed } = asked
   // The answer is read here, so it comes as it is.
   const { 'accept-encoding': _, ...headers } = request.headers
   let got: Incoming
   try {
     // A SUBSCRIBE whose answer got lost has begun a session: its framework decides whether to begin another.
     got = await farEnd.sendPatiently(
-      { ...request, headers: { ...headers, 'meseta-delivery': 'poll' }, signal: closed },
+      {
+        ...request,
+        headers: { ...headers, 'meseta-delivery': isDelivered(call) ? 'stream' : 'poll' },
+        signal: closed,
+      },
       { isRepeatable: false, withinMs: SUBSCRIBE_WITHIN_MS },
     )
   } catch (error) {
@@ -120,6 +136,12 @@ async function begin(
   return { frameworkId, streamId, mediaType, headers: authorization === undefined ? {} : { authorization } }
 }
 
+/** Its events go to a webhook or a queue of its own, as labels say: there is nothing to poll. */
+function isDelivered({ subscribe }: SchedulerCall): boolean {
+  const labels = subscribe?.framework_info.labels?.labels ?? []
+  return labels.some(({ key, value }) => key === 'meseta.delivery' && value !== 'stream')
+}
+
 /**
  * The far end said an ERROR, delivers this framework's events in another way, or is too old to be polled: what comes is
  * passed on, one record per chunk.
@@ -138,7 +160,7 @@ async function passStream(
       for (const record of decoder.push(chunk)) {
         if (eventOf(mediaType, record)?.subscribed !== undefined) {
           log(
-            `${farEnd.base.origin} does not deliver by poll here: its own stream is passed on, and ends when the gateway ends it`,
+            `${farEnd.base.origin} does not deliver to this framework by poll: its own answer is passed on, and ends when the far end ends it`,
           )
         }
         if (!outgoing.write(encodeRecord(record))) await drained(outgoing)

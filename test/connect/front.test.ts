@@ -242,7 +242,24 @@ describe('a far end that cannot be polled', () => {
     const framework = await TestFramework.subscribe(url)
     await framework.untilEnd()
     expect(framework.streamId).toBe('s')
-    expect(lines).toEqual([expect.stringMatching(/does not deliver by poll/)])
+    expect(lines).toEqual([expect.stringMatching(/does not deliver to this framework by poll/)])
+  })
+
+  test('a framework with a webhook of its own is not polled for', async () => {
+    const { url, seen } = await world(() => ({ status: 200, headers: JSON_TYPE, body: SUBSCRIBED }))
+    const subscribed = (value: string) =>
+      send(`${url}/api/v1/scheduler`, {
+        headers: JSON_TYPE,
+        body: JSON.stringify({
+          type: 'SUBSCRIBE',
+          subscribe: {
+            framework_info: { user: 'u', name: 'n', labels: { labels: [{ key: 'meseta.delivery', value }] } },
+          },
+        }),
+      })
+    expect((await subscribed('webhook')).text).toBe(String(SUBSCRIBED))
+    await subscribed('stream')
+    expect(seen.map(({ headers }) => headers['meseta-delivery'])).toEqual(['stream', 'poll'])
   })
 
   test('a page that is no Meseta is shown as it is', async () => {
