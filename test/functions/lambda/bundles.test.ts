@@ -1,4 +1,5 @@
 // The bundles themselves: small, the same each time, and at work against the emulators in processes of their own.
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -54,6 +55,11 @@ describe('bundles', () => {
   test('the agent has the sources of its shims beside it', () => {
     for (const file of ['main.mjs', 'shim.c', 'shim.sh'])
       expect(existsSync(join(folder, 'agent', file))).toBe(true)
+  })
+
+  test('the agent starts where no package is installed', () => {
+    const help = execFileSync(process.execPath, [join(folder, 'agent', 'main.mjs'), '--help'], { env: {} })
+    expect(String(help)).toContain('meseta agent start')
   })
 
   test('the same sources give the same bytes, wherever they are written', async () => {
