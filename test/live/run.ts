@@ -4,6 +4,7 @@ import { connect } from './connect.ts'
 import { controlPlaneRestart } from './control-plane-restart.ts'
 import { drain } from './drain.ts'
 import { frameworkFailover } from './framework-failover.ts'
+import { lambdaFramework } from './lambda-framework.ts'
 import { mesosFramework } from './mesos-framework.ts'
 
 /** Says what it checks as it goes; throws what does not hold. */
@@ -17,6 +18,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'drain-restarts': drain,
   'framework-failover': frameworkFailover,
   connect,
+  'lambda-framework': lambdaFramework,
 }
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))
