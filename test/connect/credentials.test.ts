@@ -28,7 +28,7 @@ describe('signatures', () => {
     ['/files/read?path=%2Fa%20b&offset=0', '', 'GET'],
     ['/slave%281%29/state', '', 'GET'],
     ['/x?b=2&a=1&a=0', '', 'GET'],
-  ])('A2: %s is signed as API Gateway counts it', async (target, text, method) => {
+  ])('%s is signed as API Gateway counts it', async (target, text, method) => {
     const credentials = await signing({ region: 'eu-west-1', clock: systemClock })
     const url = below(new URL('https://abc.execute-api.eu-west-1.amazonaws.com/prod/'), target)
     const body = Buffer.from(text)
@@ -91,7 +91,7 @@ describe('passwords', () => {
   const file = join(folder, 'password')
   afterEach(() => rmSync(file, { force: true }))
 
-  test('A22: a file that others can read is refused, with the way to mend it', () => {
+  test('a file that others can read is refused, with the way to mend it', () => {
     writeFileSync(file, 'pass word\n', { mode: 0o600 })
     expect(readPassword(file)).toBe('pass word')
     chmodSync(file, 0o644)

@@ -126,7 +126,7 @@ describe('what is passed on', () => {
     expect(String(gunzipSync(got))).toBe('long')
   })
 
-  test('C31 the leader is here', async () => {
+  test('C145 the leader is here', async () => {
     const { url, port, seen } = await world(ok)
     for (const path of ['/redirect', '/master/redirect']) {
       const answer = await send(`${url}${path}`, { method: 'GET' })
@@ -163,7 +163,7 @@ describe('what is refused here', () => {
     expect(seen).toEqual([])
   })
 
-  test('A17: pages of other sites, and names that only point here', async () => {
+  test('pages of other sites, and names that only point here', async () => {
     const { url, port, seen } = await world(ok)
     const asked = (headers: Readonly<Record<string, string>>) =>
       send(`${url}/state`, { method: 'GET', headers })

@@ -72,7 +72,7 @@ describe('the stream', () => {
     framework.close()
   })
 
-  test('C34 beats every 15 s by itself, for minutes, on one stream', async () => {
+  test('C35 beats every 15 s by itself, for minutes, on one stream', async () => {
     const { cluster, connector } = await world({ agents: 0 })
     const framework = await TestFramework.subscribe(connector.url)
     await cluster.clock.advance(180_000)
@@ -114,7 +114,7 @@ describe('the stream', () => {
     second.close()
   })
 
-  test('C50 teardown ends the stream', async () => {
+  test('C106 teardown ends the stream', async () => {
     const { connector } = await world({ agents: 0 })
     const framework = await TestFramework.subscribe(connector.url)
     expect((await framework.call({ type: 'TEARDOWN' })).status).toBe(202)
@@ -130,7 +130,7 @@ describe('the stream', () => {
 })
 
 describe('answers that get lost', () => {
-  test('H: four polls in a row: every event comes, every offer once', async () => {
+  test('S7 four polls in a row: every event comes, every offer once', async () => {
     const { connector } = await world({ agents: 2 })
     const framework = await TestFramework.subscribe(connector.url)
     for (const id of ['a', 'b', 'c']) {
@@ -144,7 +144,7 @@ describe('answers that get lost', () => {
     framework.close()
   })
 
-  test('C46 an offer that is withdrawn while its answer is lost is never heard of', async () => {
+  test('S7 an offer that is withdrawn while its answer is lost is never heard of', async () => {
     const { cluster, connector } = await world({ settings: { offerTimeoutMs: 5_000 } })
     // The offers of the first seconds get lost on their way, and time out meanwhile.
     const framework = await TestFramework.subscribe(connector.url)
@@ -234,7 +234,7 @@ describe('deaths', () => {
     expect(await stateOf(there, framework)).toBe('disconnected')
   })
 
-  test('store-away: the table is away for a minute, the stream beats on, mail comes after', async () => {
+  test('H18: the table is away for a minute, the stream beats on, mail comes after', async () => {
     let isAway = false
     const wrapStore = (store: Store): Store =>
       new Proxy(store, {

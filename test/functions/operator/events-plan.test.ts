@@ -70,7 +70,7 @@ function poll({
 }
 
 describe('an update', () => {
-  test('F51 is said until it was confirmed, and stays when it was', () => {
+  test('is said until it was confirmed, and stays when it was', () => {
     const mails = [update('a', 'TASK_RUNNING')]
     const first = poll({ mail: mails })
     expect(first.ids).toEqual([`${mails[0]?.tag}.10`])
@@ -132,7 +132,7 @@ describe('what is said once', () => {
     expect(poll({ mail: [one] })).toMatchObject({ ids: [], removed: [one.key] })
   })
 
-  test('C46 an offer that was overwritten before it was confirmed is withdrawn, and stays until that is heard', () => {
+  test('S7 an offer that was overwritten before it was confirmed is withdrawn, and stays until that is heard', () => {
     const first = offer('o')
     const gone = withdrawn('o')
     const made = poll({ mail: [gone], confirmed: [first.tag] })
@@ -166,7 +166,7 @@ describe('losses', () => {
 describe('pages of an implicit reconciliation', () => {
   const page = () => mail('NOTICE#reconcile-all', { kind: 'reconcile-all', epoch: EPOCH })
 
-  test('C112 one that was confirmed is turned to the place its id names', () => {
+  test('C114 one that was confirmed is turned to the place its id names', () => {
     const one = page()
     const after = '{"shard":1,"after":"TASK#ü"}'
     expect(poll({ mail: [one], confirmed: [pageId(one, after)] })).toMatchObject({

@@ -7,13 +7,21 @@ import { operatorRoutes } from '../../../functions/operator/routes.ts'
 import { deadLettersOf } from '../../../functions/ports/dead-letters.ts'
 import { memoryQueues } from '../../../functions/ports/queues-memory.ts'
 import { schedulerRoutes } from '../../../functions/scheduler/routes.ts'
-import { noticeMail, offerMail, updateMail, withdrawnMail, wordMail } from '../../../master/mail.ts'
+import {
+  noticeMail,
+  offerMail,
+  reconcileAllMail,
+  updateMail,
+  withdrawnMail,
+  wordMail,
+} from '../../../master/mail.ts'
 import type { Framework, Lease } from '../../../master/model.ts'
 import type { SchedulerCall, SchedulerEvent } from '../../../protocol/messages.ts'
 import { RecordDecoder } from '../../../protocol/recordio.ts'
 import { type Store, StoreUnavailable } from '../../../store/store.ts'
 import { agent, cpusMem } from '../../master/allocator/world.ts'
 import { type Place, place } from '../allocator/place.ts'
+import { type Fate, mortal } from '../mortal.ts'
 import { task, textOf } from './asking.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -31,13 +39,19 @@ let env: Environment
 let handler: Handler
 let isAway = false
 
-beforeEach(() => {
+beforeEach(begin)
+
+function begin(): void {
   isAway = false
   there = place(withOutage)
   env = there.env
+  handler = handlerOf(env)
+}
+
+function handlerOf(given: Environment): Handler {
   const deadLetters = deadLettersOf(memoryQueues(there.clock))
-  handler = routed(env, [...schedulerRoutes(env), ...operatorRoutes(env, { deadLetters })])
-})
+  return routed(given, [...schedulerRoutes(given), ...operatorRoutes(given, { deadLetters })])
+}
 
 function withOutage(store: Store): Store {
   return new Proxy(store, {
@@ -132,7 +146,7 @@ async function writeOffer(session: Session, id: string): Promise<void> {
 const RUNNING = { task_id: { value: 't' }, state: 'TASK_RUNNING', uuid: 'AAAA' } as const
 
 describe('what is said and what is removed', () => {
-  test('H: an answer that got lost is said again under the same ids, and nothing unconfirmed is removed', async () => {
+  test('S7 an answer that got lost is said again under the same ids, and nothing unconfirmed is removed', async () => {
     const session = await subscribe()
     const now = await framework(session)
     await writeOffer(session, 'o')
@@ -159,7 +173,7 @@ describe('what is said and what is removed', () => {
     expect(types(await poll(session, { confirm: rest }))).toEqual([])
   })
 
-  test('C46 a withdrawal is said, also when the offer never was: whoever polls knows what it wrote', async () => {
+  test('S7 a withdrawal is said, also when the offer never was: whoever polls knows what it wrote', async () => {
     const session = await subscribe()
     await write(withdrawnMail(await framework(session), 'o', mailContext()))
     const said = await poll(session)
@@ -168,7 +182,7 @@ describe('what is said and what is removed', () => {
     expect(await there.mail(session.id)).toEqual([])
   })
 
-  test('C112 250 tasks are reconciled page by page, each page until it was confirmed', async () => {
+  test('C114 250 tasks are reconciled page by page, each page until it was confirmed', async () => {
     const session = await subscribe()
     await there.put(agent('cluster-Sa', cpusMem(4, 4096)))
     const changes = Array.from({ length: 250 }, (_, index) => {
@@ -219,7 +233,7 @@ describe('what is said and what is removed', () => {
     expect(first.batches.length + second.batches.length).toBe(6)
   })
 
-  test('H: copies of one poll at once say the same, and remove each mail once', async () => {
+  test('H11: copies of one poll at once say the same, and remove each mail once', async () => {
     const session = await subscribe()
     for (const id of ['o', 'p', 'q']) await writeOffer(session, id)
     const said = await Promise.all([poll(session), poll(session), poll(session)])
@@ -231,6 +245,60 @@ describe('what is said and what is removed', () => {
       expect(types(one)).toEqual([])
     }
     expect(await there.mail(session.id)).toEqual([])
+  })
+})
+
+describe('F62 H11 a function that dies in the middle of a poll', () => {
+  /** Everything there is to be said, and the poll that confirms it; the function has a fate in both. */
+  async function told(fate?: Fate): Promise<{ readonly heard: readonly string[]; readonly calls: number }> {
+    begin()
+    const session = await subscribe()
+    const now = await framework(session)
+    await there.put(agent('cluster-Sa', cpusMem(4, 4096)))
+    await writeOffer(session, 'o')
+    const item = task('reconciled', { frameworkId: session.id })
+    const lost = { version: 0, number: 1, agentId: 'a', at: there.clock.time }
+    await env.store.commit(
+      [
+        { do: 'put', kind: 'task', item, when: { name: 'absent' } },
+        { do: 'put', kind: 'loss', item: lost, when: { name: 'absent' } },
+        { do: 'put', kind: 'lossHead', item: { version: 0, last: 1 }, when: { name: 'anything' } },
+        updateMail(now, 't', { number: 1, status: RUNNING }, mailContext()),
+        wordMail(now, { task_id: { value: 'u' }, state: 'TASK_LOST' }, mailContext()),
+        withdrawnMail(now, 'p', mailContext()),
+        reconcileAllMail(now, mailContext()),
+      ],
+      env.ids.uuid(),
+    )
+    const doomed = mortal(env, fate)
+    const whole = handler
+    const dying = handlerOf(doomed.env)
+    const heard = new Map<string, string | undefined>()
+    const held = new Set<string>()
+    for (let polls = 0; polls < 6; polls++) {
+      handler = polls % 2 === 0 ? dying : whole
+      const answer = await poll(session, { confirm: [...held] })
+      if (answer.status !== 200) continue
+      for (const id of answer.settled) held.delete(id)
+      for (const batch of answer.batches) {
+        for (const id of batch.ids) held.add(id)
+        for (const { type } of batch.events) heard.set(batch.ids.join(), type)
+      }
+    }
+    expect((await there.mail(session.id)).map(({ key }) => key)).toEqual(['UPDATE#t'])
+    expect((await lease(session)).lossesTold).toBe(1)
+    return { heard: [...heard.values()].map(String).sort(), calls: doomed.calls.length }
+  }
+
+  test('at any of its calls: nothing is lost, nothing is left', async () => {
+    const undisturbed = await told()
+    expect(undisturbed.heard).toEqual(['FAILURE', 'OFFERS', 'RESCIND', 'UPDATE', 'UPDATE', 'UPDATE'])
+    expect(undisturbed.calls).toBeGreaterThan(10)
+    for (let call = 1; call <= undisturbed.calls; call++) {
+      for (const kind of ['dies before', 'dies after'] as const) {
+        expect((await told({ kind, call })).heard, `${kind} call ${call}`).toEqual(undisturbed.heard)
+      }
+    }
   })
 })
 
@@ -279,7 +347,7 @@ describe('how a session ends', () => {
     expect(types(await poll(second))).toEqual(['UPDATE'])
   })
 
-  test('C51 close disconnects at once what was confirmed with it is removed', async () => {
+  test('C51 close disconnects at once, and what was confirmed with it is removed', async () => {
     const session = await subscribe()
     await writeOffer(session, 'o')
     const said = await poll(session)
@@ -345,7 +413,7 @@ describe('refusals', () => {
     expect(answer.text).toContain(field)
   })
 
-  test('A1: the events of a framework are for its principal', async () => {
+  test('the events of a framework are for its principal', async () => {
     const session = await subscribe()
     const mine = await framework(session)
     await env.store.commit(
@@ -373,7 +441,7 @@ describe('refusals', () => {
     expect((await asked('me')).status).toBe(200)
   })
 
-  test('H: while the table is away a poll is a 503, and afterwards nothing is missing', async () => {
+  test('H18: while the table is away a poll is a 503, and afterwards nothing is missing', async () => {
     const session = await subscribe()
     await writeOffer(session, 'o')
     isAway = true
