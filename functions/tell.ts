@@ -42,8 +42,12 @@ export async function tell(
 }
 
 /** Asks the notifier to look into the mailbox of a framework that reads no stream. */
-export async function nudgeNotifier(env: Pick<Environment, 'queues'>, frameworkId: string): Promise<void> {
-  await env.queues.send('notify', JSON.stringify({ frameworkId }))
+export async function nudgeNotifier(
+  env: Pick<Environment, 'queues'>,
+  frameworkId: string,
+  options?: { readonly delaySeconds: number },
+): Promise<void> {
+  await env.queues.send('notify', JSON.stringify({ frameworkId }), options)
 }
 
 function deliveredTo(change: Change): string | undefined {

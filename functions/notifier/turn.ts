@@ -13,6 +13,7 @@ import type { Environment } from '../environment.ts'
 import type { Letter, Outlets, Sent } from '../ports/outlets.ts'
 import { type Plan, plan } from '../scheduler/reader-state.ts'
 import { reconcilePage } from '../scheduler/reconcile-page.ts'
+import { nudgeNotifier } from '../tell.ts'
 import { type Addressed, lettersOf, pageLetters, stateOf } from './letters.ts'
 import { park } from './park.ts'
 
@@ -287,21 +288,22 @@ async function finish({ env, lease, lossesTold }: Turn, failed: string | undefin
   const isGood = failed === undefined || failed === LATE
   const failures = isGood ? 0 : before.failures + 1
   const isFresh = isGood || before.failures === 0
+  const pauseMs = retryMs(env, failures)
   const item: Lease = {
     ...lease,
     number: lease.number + 1,
     lossesTold,
     ...(isFresh ? { expiresAt: Math.max(lease.expiresAt, now + graceMs(env)) } : {}),
     ...(isGood ? { renewedAt: now } : {}),
-    notifying: isGood
-      ? { epoch, failures }
-      : { epoch, failures, nextTryAt: now + retryMs(env, failures), why: failed },
+    notifying: isGood ? { epoch, failures } : { epoch, failures, nextTryAt: now + pauseMs, why: failed },
   }
-  if (!isGood)
-    env.log.warn('delivery failed', { frameworkId, failures, why: failed, grace: item.expiresAt - now })
-  await env.store.commit(
-    [{ do: 'put', kind: 'lease', item, when: { name: 'held', holder, epoch } }],
-    env.ids.uuid(),
+  const put = { do: 'put', kind: 'lease', item, when: { name: 'held', holder, epoch } } as const
+  await env.store.commit([put], env.ids.uuid())
+  if (isGood) return
+  env.log.warn('delivery failed', { frameworkId, failures, why: failed, grace: item.expiresAt - now })
+  // If it gets lost, the tick's nudge comes a little later.
+  await nudgeNotifier(env, frameworkId, { delaySeconds: Math.ceil(pauseMs / 1_000) }).catch(
+    (error: unknown) => env.log.warn('nudge lost', { frameworkId, error: String(error) }),
   )
 }
 

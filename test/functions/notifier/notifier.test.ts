@@ -291,6 +291,33 @@ describe('what may happen', () => {
     expect(outlets.told).toHaveLength(4)
   })
 
+  test('a framework whose delivery breaks off is nothing to its neighbour in the same batch', async () => {
+    await begin()
+    const master = world.url.slice(0, world.url.indexOf('/api'))
+    await subscribeDelivered(master, { id: { value: 'g' }, ...labels('webhook', 'http://127.0.0.1:9/') })
+    const g = await world.env.store.get('framework', { frameworkId: 'g' })
+    if (g === undefined) throw new Error('no framework')
+    await world.env.store.commit(
+      [
+        updateMail(
+          g,
+          'mine',
+          { number: 1, status: status('mine', 'TASK_RUNNING', 'BBBBBBBBBBBBBBBBBBBBBB==') },
+          context(),
+        ),
+      ],
+      'x',
+    )
+    const outlets = recording()
+    outlets.answer = ({ frameworkId, letters }) => {
+      if (frameworkId === 'f') throw new Error('a bug of an outlet')
+      return { taken: letters, refused: [] }
+    }
+    expect(await run(outlets)).toEqual([])
+    expect(outlets.told.map(summary)).toEqual(['mine TASK_RUNNING'])
+    expect(world.logged.map(({ event }) => event)).toContain('delivery broke off')
+  })
+
   test('H13: a message that is no nudge is logged and forgotten', async () => {
     await subscribed()
     for (const body of ['', '{oops', '[]', 'null', '{"frameworkId":7}', '{"frameworkId":"nobody"}']) {
