@@ -30,6 +30,10 @@ export const WATCHED = [
   // Streams of frameworks, lists of agents.
   'mailbox away',
   'lease not renewed',
+  // Frameworks that read no stream.
+  'delivery failed',
+  'delivery broke off',
+  'event not deliverable',
   'list torn',
 ] as const
 
@@ -42,6 +46,7 @@ export async function watch(env: Environment, view: ClusterView): Promise<Metric
     ...ofDetector(tick, beats, env.clock.now()),
     ...ofSilence(view, beats, env.settings.profile.timeoutMs),
     ...ofCustody(view),
+    'meseta/deliveries/failing': await failing(env, view),
     'meseta/frameworks/open_work': view.frameworks
       .concat(view.completedFrameworks)
       .filter(({ framework }) => framework.openWork !== undefined).length,
@@ -91,6 +96,21 @@ function ofCustody({ frameworks, now }: ClusterView): Metrics {
     'meseta/updates/unacknowledged': waiting,
     'meseta/updates/oldest_unacknowledged_secs': seconds(now - oldest),
   }
+}
+
+/** Frameworks without a stream whose webhook or queue took nothing at the last try. */
+async function failing(env: Environment, { frameworks }: ClusterView): Promise<number> {
+  const delivered = frameworks
+    .map(({ framework }) => framework)
+    .filter(({ delivery, state }) => delivery !== undefined && state === 'connected')
+  const leases = await env.store.getMany(
+    'lease',
+    delivered.map(({ frameworkId }) => ({ frameworkId })),
+  )
+  return delivered.filter(({ epoch }, index) => {
+    const notifying = leases[index]?.notifying
+    return notifying?.epoch === epoch && notifying.failures > 0
+  }).length
 }
 
 function ofEvents(counts: Readonly<Record<string, number>>): Metrics {
