@@ -2,14 +2,7 @@
 import { Buffer } from 'node:buffer'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import { type Clock, sleep } from '../../protocol/clock.ts'
-import {
-  CLOSED_BY_HOST,
-  CLOSED_BY_PEER,
-  type HttpAnswer,
-  type HttpStream,
-  isStream,
-  text,
-} from '../http/types.ts'
+import { CLOSED_BY_HOST, type HttpAnswer, type HttpStream, isStream, text } from '../http/types.ts'
 
 /** A stream ends at a record so long before the function would be cut off, ms: its session is ended in that time. */
 const LAST_MS = 10_000
@@ -113,15 +106,20 @@ export async function streamed(
   const { clock, remaining, streamMs } = options
   const out = begin({ statusCode: answer.status, headers: { ...answer.headers } })
   const closed = new AbortController()
-  const broken = () => closed.abort(CLOSED_BY_PEER)
-  out.on('error', broken)
-  out.on('close', broken)
+  const broken = new AbortController()
+  // Whether the peer went away or something on the way to it nobody can tell here: it has its grace (R10).
+  const onBroken = () => {
+    broken.abort()
+    closed.abort(CLOSED_BY_HOST)
+  }
+  out.on('error', onBroken)
+  out.on('close', onBroken)
+  const line: Line = { out, clock, broken: broken.signal }
   // The head goes out with the first write, also where nothing follows.
   out.write(NOTHING)
   if (!isStream(answer.body)) {
     const { body } = answer
-    if (body.length > 0)
-      await written(out, typeof body === 'string' ? Buffer.from(body) : body, clock, closed.signal)
+    if (body.length > 0) await written(line, typeof body === 'string' ? Buffer.from(body) : body)
     out.end()
     return
   }
@@ -129,7 +127,7 @@ export async function streamed(
   const cancel = clock.after(Math.min(streamMs, leftMs), () => closed.abort(CLOSED_BY_HOST))
   await sleep(clock, AFTER_HEAD_MS)
   try {
-    await answer.body.open((record) => written(out, record, clock, closed.signal), closed.signal)
+    await answer.body.open((record) => written(line, record), closed.signal)
   } finally {
     cancel()
     out.end()
@@ -138,20 +136,18 @@ export async function streamed(
 
 const NOTHING = new Uint8Array()
 
-/** One record in one write. False when the peer takes nothing any more. */
-async function written(
-  out: ResponseStream,
-  bytes: Uint8Array,
-  clock: Clock,
-  closed: AbortSignal,
-): Promise<boolean> {
-  if (closed.reason === CLOSED_BY_PEER) return false
+interface Line {
+  readonly out: ResponseStream
+  readonly clock: Clock
+  readonly broken: AbortSignal
+}
+
+/** One record in one write. False when nothing gets through any more. */
+async function written({ out, clock, broken }: Line, bytes: Uint8Array): Promise<boolean> {
+  if (broken.aborted) return false
   if (out.write(bytes)) return true
   const drained = new AbortController()
   out.once('drain', () => drained.abort())
-  const broken = () => drained.abort()
-  closed.addEventListener('abort', broken, { once: true })
-  await sleep(clock, STALLED_MS, drained.signal)
-  closed.removeEventListener('abort', broken)
-  return drained.signal.aborted && closed.reason !== CLOSED_BY_PEER
+  await sleep(clock, STALLED_MS, AbortSignal.any([drained.signal, broken]))
+  return drained.signal.aborted && !broken.aborted
 }

@@ -1,12 +1,6 @@
 // From an answer to what a REST API takes: whole, and as a stream that we end at a record.
 import { describe, expect, test } from 'vitest'
-import {
-  CLOSED_BY_HOST,
-  CLOSED_BY_PEER,
-  empty,
-  type HttpAnswer,
-  text,
-} from '../../../functions/http/types.ts'
+import { CLOSED_BY_HOST, empty, type HttpAnswer, text } from '../../../functions/http/types.ts'
 import { buffered, streamed } from '../../../functions/lambda/answers.ts'
 import { encodeRecord } from '../../../protocol/recordio.ts'
 import { type MovedClock, movedClock } from '../../moved-clock.ts'
@@ -151,14 +145,14 @@ describe('streamed', () => {
     }),
   )
 
-  test('a stream that breaks is closed by its peer, and takes no more', () =>
+  test('R10 a stream that breaks takes no more; nobody knows that it was the peer, so it has its grace', () =>
     clocked(async (clock) => {
       const { answer, ends } = session()
       const { stream, done } = streaming(clock, answer)
       await clock.advance(100, { stepMs: 20 })
       stream.break()
       await done
-      expect(ends).toEqual([CLOSED_BY_PEER])
+      expect(ends).toEqual([CLOSED_BY_HOST])
       expect(stream.text()).not.toContain('ERROR')
     }))
 
