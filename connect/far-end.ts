@@ -20,6 +20,19 @@ export interface Incoming {
   readonly body: IncomingMessage
 }
 
+/** An answer that was read to its end. */
+export interface Whole {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly bytes: Buffer
+}
+
+export interface Patience {
+  /** Twice does no harm. Else it is sent again only if it cannot have been handled. */
+  readonly isRepeatable: boolean
+  readonly withinMs: number
+}
+
 /** Nobody answered. */
 export class FarEndAway extends Error {
   /** True when the request cannot have arrived. */
@@ -38,14 +51,10 @@ export interface FarEnd {
   readonly credentials: Credentials['kind']
   /** Sends once. Throws FarEndAway, or whatever the signal was aborted with. */
   send(request: Outgoing): Promise<Incoming>
-  /**
-   * Sends until it is answered by more than "not now", or the time is over; then gives that answer, or throws.
-   * `isRepeatable`: twice does no harm. Else it is sent again only if it cannot have been handled.
-   */
-  sendPatiently(
-    request: Outgoing,
-    options: { readonly isRepeatable: boolean; readonly withinMs: number },
-  ): Promise<Incoming>
+  /** Sends until it is answered by more than "not now", or the time is over; then gives that answer, or throws. */
+  sendPatiently(request: Outgoing, patience: Patience): Promise<Incoming>
+  /** The same, and the answer counts when it is whole: for calls whose answers are short. */
+  callPatiently(request: Outgoing, patience: Patience): Promise<Whole>
   close(): void
 }
 
@@ -64,6 +73,8 @@ const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 2_000
 /** An answer must begin within this, and no stream of Mesos is silent for so long. */
 const SILENT_MS = 60_000
+/** Answers to calls are a sentence, or a list of operations. */
+const MAX_WHOLE_BYTES = 16 * 1024 * 1024
 
 export function farEnd(options: {
   readonly url: string
@@ -104,28 +115,48 @@ export function farEnd(options: {
     })
   }
 
+  async function patiently<A extends { readonly status: number }>(
+    signal: AbortSignal | undefined,
+    { isRepeatable, withinMs }: Patience,
+    attempt: () => Promise<A>,
+    drop: (answer: A) => void,
+  ): Promise<A> {
+    const overAt = clock.now() + withinMs
+    for (let tries = 0; ; tries++) {
+      const waitMs = backoffMs(tries, { firstMs: FIRST_WAIT_MS, capMs: LONGEST_WAIT_MS, random })
+      const isLast = clock.now() + waitMs >= overAt
+      try {
+        const answer = await attempt()
+        const mayRepeat = (isRepeatable ? NOT_NOW : REFUSED).has(answer.status)
+        if (!mayRepeat || isLast) return answer
+        drop(answer)
+      } catch (error) {
+        const mayRepeat = error instanceof FarEndAway && (isRepeatable || error.isUnsent)
+        if (!mayRepeat || isLast) throw error
+      }
+      await sleep(clock, waitMs, signal)
+      if (signal?.aborted) throw signal.reason
+    }
+  }
+
   return {
     base,
     credentials: credentials.kind,
     send,
-    async sendPatiently(request, { isRepeatable, withinMs }) {
-      const overAt = clock.now() + withinMs
-      for (let tries = 0; ; tries++) {
-        const waitMs = backoffMs(tries, { firstMs: FIRST_WAIT_MS, capMs: LONGEST_WAIT_MS, random })
-        const isLast = clock.now() + waitMs >= overAt
-        try {
-          const answer = await send(request)
-          const mayRepeat = (isRepeatable ? NOT_NOW : REFUSED).has(answer.status)
-          if (!mayRepeat || isLast) return answer
-          answer.body.resume()
-        } catch (error) {
-          const mayRepeat = error instanceof FarEndAway && (isRepeatable || error.isUnsent)
-          if (!mayRepeat || isLast) throw error
-        }
-        await sleep(clock, waitMs, request.signal)
-        if (request.signal?.aborted) throw request.signal.reason
-      }
-    },
+    sendPatiently: (request, patience) =>
+      patiently(
+        request.signal,
+        patience,
+        () => send(request),
+        ({ body }) => body.resume(),
+      ),
+    callPatiently: (request, patience) =>
+      patiently(
+        request.signal,
+        patience,
+        async () => readWhole(await send(request)),
+        () => {},
+      ),
     close: () => agent.destroy(),
   }
 }
@@ -139,6 +170,11 @@ export function below(base: URL, target: string): URL {
   // Spaces and signs are written as signatures want them.
   if (at >= 0) url.search = url.search.replaceAll('+', '%20')
   return url
+}
+
+/** Of a call that is not a stream. Throws FarEndAway when it breaks off. */
+export async function readWhole({ status, headers, body }: Incoming): Promise<Whole> {
+  return { status, headers, bytes: await readBytes(body, MAX_WHOLE_BYTES) }
 }
 
 /** The whole body as text; more than `maxBytes` of it is refused. */

@@ -9,7 +9,7 @@ import { parseContentType } from '../protocol/media-types.ts'
 import type { SchedulerCall } from '../protocol/messages.ts'
 import { isForeign } from './browsers.ts'
 import { type FarEnd, FarEndAway } from './far-end.ts'
-import { answer, passBack, passedOn } from './passing.ts'
+import { answer, passBack, passedOn, passWhole } from './passing.ts'
 import { awaySentence } from './poll.ts'
 import { type Sessions, sessions } from './subscribing.ts'
 
@@ -105,13 +105,15 @@ async function serve(
   held.noteCall(call?.framework_id?.value)
   const gone = new AbortController()
   outgoing.on('close', () => gone.abort(new FarEndAway('the client went away', false)))
+  const asked = { ...request, signal: gone.signal }
   try {
-    const isRepeatable = call === undefined ? isReading(request.method) : call.type !== 'MESSAGE'
-    const got = await options.farEnd.sendPatiently(
-      { ...request, signal: gone.signal },
-      { isRepeatable, withinMs: CALL_WITHIN_MS },
-    )
-    passBack(options, got, outgoing)
+    if (call === undefined) {
+      const patience = { isRepeatable: isReading(request.method), withinMs: CALL_WITHIN_MS }
+      passBack(options, await options.farEnd.sendPatiently(asked, patience), outgoing)
+    } else {
+      const patience = { isRepeatable: call.type !== 'MESSAGE', withinMs: CALL_WITHIN_MS }
+      passWhole(options, await options.farEnd.callPatiently(asked, patience), outgoing)
+    }
   } catch (error) {
     if (!outgoing.destroyed && !outgoing.headersSent) {
       answer(outgoing, 503, `${awaySentence(options.farEnd, error)}; try again`)

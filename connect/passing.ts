@@ -1,6 +1,6 @@
 // Passing answers on: what belongs to one connection stays there, everything else goes through as it came.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FarEnd, Incoming } from './far-end.ts'
+import type { FarEnd, Incoming, Whole } from './far-end.ts'
 import { refusalSentence } from './refusals.ts'
 
 /** Of one connection, not of the message. */
@@ -20,24 +20,40 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'expect',
 ])
 
-/** An answer as it came, piece by piece. */
-export function passBack(
-  { farEnd, log }: { readonly farEnd: FarEnd; readonly log: (line: string) => void },
-  { status, headers, body }: Incoming,
+interface Passing {
+  readonly farEnd: FarEnd
+  readonly log: (line: string) => void
+}
+
+/** An answer as it comes, piece by piece. */
+export function passBack(passing: Passing, got: Incoming, outgoing: ServerResponse): void {
+  const { body, headers } = got
+  head(passing, got, headers['content-length'], outgoing)
+  outgoing.flushHeaders()
+  body.on('error', () => outgoing.destroy())
+  outgoing.on('close', () => body.destroy())
+  body.pipe(outgoing)
+}
+
+/** An answer that is there to its end. */
+export function passWhole(passing: Passing, got: Whole, outgoing: ServerResponse): void {
+  head(passing, got, got.status === 204 ? undefined : String(got.bytes.length), outgoing)
+  outgoing.end(got.bytes)
+}
+
+function head(
+  { farEnd, log }: Passing,
+  { status, headers }: Pick<Incoming, 'status' | 'headers'>,
+  length: string | undefined,
   outgoing: ServerResponse,
 ): void {
   if (status === 401 || status === 403) {
     log(refusalSentence(farEnd, status, String(headers['x-amzn-errortype'] ?? '')) ?? '')
   }
-  const length = headers['content-length']
   outgoing.writeHead(status, {
     ...passedOn(headers),
     ...(length === undefined ? {} : { 'content-length': length }),
   })
-  outgoing.flushHeaders()
-  body.on('error', () => outgoing.destroy())
-  outgoing.on('close', () => body.destroy())
-  body.pipe(outgoing)
 }
 
 /** Plain text, as errors of Mesos are. */

@@ -122,11 +122,11 @@ async function begin(
     return undefined
   }
   const streamId = String(got.headers['mesos-stream-id'] ?? '')
-  const [record] = new RecordDecoder().push(await readBytes(got.body, MAX_HEAD_BYTES))
+  const [record] = await firstRecord(got).catch(() => [])
   const event = record === undefined ? undefined : eventOf(mediaType, record)
   const frameworkId = event?.subscribed?.framework_id.value
   if (record === undefined || frameworkId === undefined || streamId === '') {
-    answer(outgoing, 502, `What answers at ${farEnd.base.origin} began no session; is it a Meseta?`)
+    answer(outgoing, 503, `The answer of ${farEnd.base.origin} broke off; try again`)
     return undefined
   }
   outgoing.writeHead(200, { 'content-type': mediaType, 'mesos-stream-id': streamId })
@@ -134,6 +134,10 @@ async function begin(
   outgoing.write(encodeRecord(record))
   const { authorization } = request.headers
   return { frameworkId, streamId, mediaType, headers: authorization === undefined ? {} : { authorization } }
+}
+
+async function firstRecord(got: Incoming): Promise<readonly Buffer[]> {
+  return new RecordDecoder().push(await readBytes(got.body, MAX_HEAD_BYTES))
 }
 
 /** Its events go to a webhook or a queue of its own, as labels say: there is nothing to poll. */

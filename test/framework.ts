@@ -265,6 +265,8 @@ export class TestFramework {
     const type = response.headers['content-type'] === PROTOBUF_TYPE ? PROTOBUF_TYPE : JSON_TYPE
     response.on('data', (chunk: Buffer) => {
       this.chunks.push(chunk)
+      // A refusal is a sentence, and has no records.
+      if (this.status !== 200) return
       for (const record of decoder.push(chunk)) this.#take(type, record)
     })
     response.on('end', () => this.#end())

@@ -1,6 +1,13 @@
 // A connector in the test's own process, whose line to the cluster can be cut, slowed, and made to lose answers.
 import { type Credentials, PASSED } from '../../connect/credentials.ts'
-import { type FarEnd, FarEndAway, farEnd, type Incoming, type Outgoing } from '../../connect/far-end.ts'
+import {
+  type FarEnd,
+  FarEndAway,
+  farEnd,
+  type Incoming,
+  type Outgoing,
+  readWhole,
+} from '../../connect/far-end.ts'
 import { type Front, startFront } from '../../connect/front.ts'
 import type { Clock } from '../../protocol/clock.ts'
 
@@ -55,6 +62,7 @@ export async function startConnector(options: {
     credentials: credentials.kind,
     send,
     sendPatiently: (request) => send(request),
+    callPatiently: async (request) => readWhole(await send(request)),
     close: () => {
       for (const end of ends.values()) end.close()
     },
