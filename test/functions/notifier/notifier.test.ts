@@ -227,6 +227,22 @@ describe('what may happen', () => {
     expect(outlets.told.map(summary).sort()).toEqual([...STORY].sort())
   })
 
+  test('while a turn is under way others leave the framework alone, also when there is more to say', async () => {
+    await begin()
+    const outlets = recording()
+    let parcels = 0
+    outlets.answer = async ({ letters }) => {
+      if (++parcels === 1) {
+        await write(update('v', 'TASK_RUNNING'))
+        await run(outlets)
+        expect(parcels).toBe(1)
+      }
+      return { taken: letters, refused: [] }
+    }
+    await run(outlets)
+    expect(outlets.told.map(summary).sort()).toEqual([...STORY, 'v TASK_RUNNING'].sort())
+  })
+
   test('one that slept through its turn notes nothing: the next turn has told it under the same ids', async () => {
     await begin()
     const outlets = recording()
