@@ -9,6 +9,7 @@ import { decodeJsonValue } from '../../../protocol/codec.ts'
 import { idError } from '../../../protocol/ids.ts'
 import type { Environment } from '../../environment.ts'
 import { type HttpAnswer, text } from '../../http/types.ts'
+import { areDoorsClosed, closedAnswer } from '../../restore/doors.ts'
 import { disconnect } from '../../scheduler/disconnect.ts'
 import { frameworkBell } from '../../tell.ts'
 import { type Batch, lookForPoll, type PollEnd, type Polled, type PollLook } from './look.ts'
@@ -50,6 +51,8 @@ export async function pollEvents(
 ): Promise<HttpAnswer> {
   const asked = readPoll(body)
   if (typeof asked === 'string') return text(400, asked)
+  // The rest of this path is open for whoever restores; a framework's events wait until the table is made right.
+  if (await areDoorsClosed(env)) return closedAnswer()
   const { frameworkId } = asked
   const framework = await env.store.get('framework', { frameworkId })
   // A cluster that was started anew adopts the framework when it subscribes (C48).

@@ -450,6 +450,24 @@ describe('refusals', () => {
     expect(types(await poll(session))).toEqual(['OFFERS'])
   })
 
+  test('H20 while a restored table is made right nobody is told from it', async () => {
+    const session = await subscribe()
+    const tick = {
+      version: 0,
+      number: 1,
+      at: there.clock.time,
+      unbrokenSince: there.clock.time,
+      removalTokens: 0,
+      closed: true,
+    } as const
+    await env.store.commit(
+      [{ do: 'put', kind: 'tick', item: tick, when: { name: 'anything' } }],
+      env.ids.uuid(),
+    )
+    there.clock.time += 5_000
+    expect((await poll(session)).status).toBe(503)
+  })
+
   test('a header that names no delivery is a 400', async () => {
     const call = { type: 'SUBSCRIBE', subscribe: { framework_info: { user: 'root', name: 'x' } } }
     expect((await post('/api/v1/scheduler', call, { 'meseta-delivery': 'pigeon' })).status).toBe(400)
