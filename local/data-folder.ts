@@ -1,5 +1,5 @@
 // The folder of one cluster: the given one, locked and kept, or a fresh one that goes with us.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { runningIn } from './agents.ts'
@@ -9,6 +9,8 @@ const FRESH = 'meseta-start-'
 /** Less free space than this is not even enough to begin with, bytes. */
 const LEAST_FREE = 32 * 1024 * 1024
 const MB = 1024 * 1024
+/** Where root starts tasks of other users they pass through to their sandboxes; nobody lists it, and what is private in it is closed by itself. */
+const MODE = process.getuid?.() === 0 ? 0o711 : 0o700
 
 export interface DataFolder {
   readonly path: string
@@ -30,7 +32,7 @@ export function openDataFolder(given: string | undefined): DataFolder {
 function make(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
   if (dirname(path) !== path) make(dirname(path))
-  mkdirSync(path, { mode: 0o700 })
+  mkdirSync(path, { mode: MODE })
 }
 
 function freshFolder(): DataFolder {
@@ -38,6 +40,7 @@ function freshFolder(): DataFolder {
   sweep(parent)
   requireSpace(parent)
   const path = attempt(parent, () => mkdtempSync(join(parent, FRESH)))
+  chmodSync(path, MODE)
   const unlock = attempt(path, () => lock(path))
   return {
     path,

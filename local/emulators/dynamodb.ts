@@ -1,6 +1,6 @@
 // DynamoDB on this machine: starts dynoxide on loopback, or finds the one an earlier control plane left running.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { freePort } from '../free-port.ts'
@@ -107,6 +107,8 @@ function spawnTied(binary: string, args: readonly string[]): ChildProcess {
 
 function spawnDetached(binary: string, args: readonly string[], dataDir: string): ChildProcess {
   const log = openSync(join(dataDir, 'dynamodb.log'), 'a', 0o600)
+  // Tasks of other users may come past it, on the way to their sandboxes.
+  closeSync(openSync(join(dataDir, 'dynamodb.sqlite'), 'a', 0o600))
   return spawn(binary, args, { stdio: ['ignore', log, log], detached: true })
 }
 

@@ -48,7 +48,7 @@ export async function startSqsEmulator(options: {
 type Stores = NonNullable<NonNullable<Parameters<typeof import('fauxqs').buildApp>[0]>['stores']>
 
 async function persistentStores(dataDir: string): Promise<{ readonly stores: Stores; close(): void }> {
-  mkdirSync(dataDir, { recursive: true })
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const at = (file: string) => new URL(file, import.meta.resolve('fauxqs')).href
   const [{ SqsStore }, { SnsStore }, { S3Store }, { PersistenceManager }] = await Promise.all([
     import(at('./sqs/sqsStore.js')),
