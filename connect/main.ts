@@ -43,7 +43,6 @@ async function connect(options: ConnectOptions): Promise<void> {
       `cannot listen at ${options.host}:${options.port} (${error.code}); name another place with --listen`,
     )
   })
-  log(`ready: frameworks find their master at http://${hostOf(options.host)}:${front.port}`)
   const stop = () => {
     front
       .stop()
@@ -51,6 +50,7 @@ async function connect(options: ConnectOptions): Promise<void> {
       .finally(() => process.exit(0))
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  log(`ready: frameworks find their master at http://${hostOf(options.host)}:${front.port}`)
 }
 
 async function credentialsFor({
