@@ -68,6 +68,8 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   readonly #sentAt = new Map<SchedulerCall, number>()
   readonly #starts = new Map<string, number>()
   readonly #tornDown = new Set<string>()
+  /** Of which an operator or EC2 has said, or is about to say, that they never return. */
+  readonly #mayBeGone = new Set<string>()
   readonly #seen = new Map<string, SimFramework>()
   #tokens = new Set<string>()
   readonly #detection = new DetectionCheck(this)
@@ -200,6 +202,8 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
       if (ledger.offers[offerId] === undefined) this.#usedOffers.add(offerId)
     this.#onRefusals(ledger, before)
     if (before === undefined) return
+    if (before.life !== 'gone' && ledger.life === 'gone' && !this.#mayBeGone.has(agentId))
+      this.violated('F14', `${agentId} is gone, and nobody said so: no operator, not EC2`, agentId)
     if (before.life === 'gone' && ledger.life !== 'gone')
       this.violated('S14', `${agentId} is back from the dead as ${ledger.life}`, agentId)
     for (const number of ['incarnation', 'generation', 'lossNumber'] as const) {
@@ -526,6 +530,19 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
         task,
         machine.name,
       )
+  }
+
+  marksGone(agentId: string): void {
+    this.#mayBeGone.add(agentId)
+  }
+
+  ending(agentId: string, how: 'stopped' | 'terminated'): void {
+    if (how === 'terminated') this.#mayBeGone.add(agentId)
+    this.#detection.ending(agentId)
+  }
+
+  startedAgain(agentId: string): void {
+    this.#detection.startedAgain(agentId)
   }
 
   drains(agentId: string): void {

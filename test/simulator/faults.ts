@@ -1,4 +1,5 @@
 // What strikes a simulated cluster now and then: deaths, partitions, outages, people; one table, chosen from by chance.
+import type { Cloud } from './cloud.ts'
 import type { SimFramework } from './framework.ts'
 import type { Machine } from './machine.ts'
 import type { Operator } from './operator.ts'
@@ -17,6 +18,12 @@ export interface World {
   readonly frameworks: readonly SimFramework[]
   readonly operator: Operator
   readonly timeoutMs: number
+  /** Absent where machines are no EC2 instances. */
+  readonly cloud?: Cloud | undefined
+  /** When all becomes quiet, ms since 1970: what takes long is not begun shortly before. */
+  readonly quietFrom: number
+  /** Said before the call is made: it may take effect without an answer. */
+  marksGone(agentId: string): void
   start(machine: Machine): Promise<void>
   /** Said before the call is made: it may take effect without an answer. */
   drains(agentId: string): void
@@ -45,10 +52,20 @@ export const USUAL = {
   throttle: 1,
   zoneAway: 0.5,
   doubleHost: 1,
+  stopInstance: 1,
+  terminateInstance: 1,
+  interruptSpot: 0.7,
+  scaleIn: 0.7,
 }
 
 export type FaultName = keyof typeof USUAL
 export type FaultMix = Readonly<Partial<Record<FaultName, number>>>
+
+/** Whether it holds what only EC2 does to machines. */
+export function needsCloud(mix: FaultMix): boolean {
+  const names = ['stopInstance', 'terminateInstance', 'interruptSpot', 'scaleIn'] as const
+  return names.some((name) => mix[name] !== undefined)
+}
 
 /** One fault of the mix. */
 export function chosen(mix: FaultMix, chance: Chance): FaultName | undefined {
@@ -63,6 +80,8 @@ export function chosen(mix: FaultMix, chance: Chance): FaultName | undefined {
 
 export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> {
   const { time, chance, story, weather, plane, machines, frameworks, operator, timeoutMs } = world
+  const { cloud, quietFrom } = world
+  const isLongBefore = (when: number, ms: number) => time.now() + ms < when
   const machine = () => chance.of(machines)
   const framework = () => chance.of(frameworks)
   const outage = (what: 'store' | 'queues') => {
@@ -133,6 +152,7 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
       const one = chance.of(machines.filter((each) => each.isCutOff())) ?? machine()
       const { agentId } = one ?? {}
       if (one === undefined || agentId === undefined) return
+      world.marksGone(agentId)
       const call = { type: 'MARK_AGENT_GONE', mark_agent_gone: { agent_id: { value: agentId } } } as const
       void operator.call(call, one.name, agentId)
       time.after(chance.between(60_000, 300_000), () => {
@@ -190,6 +210,28 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
     doubleHost() {
       const ms = chance.between(10_000, 120_000)
       story.tell(`FAULT ${plane.double(chance, ms)} has a twin for ${seconds(ms)}`)
+    },
+    stopInstance() {
+      const one = machine()
+      const ms = chance.between(20_000, 200_000)
+      if (one === undefined || !isLongBefore(quietFrom, ms + 30_000)) return
+      story.tell(`FAULT the instance of ${one.name} is stopped for ${seconds(ms)}`, one.name, one.agentId)
+      cloud?.stop(one, ms)
+    },
+    terminateInstance() {
+      const one = machine()
+      const ms = chance.between(10_000, 200_000)
+      if (one !== undefined && isLongBefore(quietFrom, 60_000 + ms)) cloud?.terminate(one, ms)
+    },
+    interruptSpot() {
+      const one = machine()
+      const ms = chance.between(10_000, 100_000)
+      if (one !== undefined && isLongBefore(quietFrom, 180_000 + ms)) cloud?.interruptSpot(one, ms)
+    },
+    scaleIn() {
+      const one = machine()
+      const ms = chance.between(10_000, 100_000)
+      if (one !== undefined && isLongBefore(quietFrom, 360_000 + ms)) cloud?.scaleIn(one, ms)
     },
     operatorTeardown() {
       const one = framework()

@@ -26,6 +26,7 @@ import { EXECUTOR_COMMAND, readEnd } from './workloads.ts'
 export interface MachineOptions extends PortFaults {
   readonly name: string
   readonly info: AgentInfo
+  readonly instanceId?: string | undefined
   readonly network: Network
   readonly queues: MessageSource
   readonly story: Story
@@ -83,12 +84,15 @@ export class Machine {
   #api: ReturnType<typeof executorApi> | undefined
   #partitionedUntil = 0
   #bootNumber = 0
-  /** It was told to go, and stays away. */
+  /** It was told to go, and stays away; or the cloud has taken it. */
   isOver = false
+  /** Where machines are EC2 instances: which one this is now. */
+  instanceId: string | undefined
 
   constructor(options: MachineOptions) {
     this.#options = options
     this.name = options.name
+    this.instanceId = options.instanceId
   }
 
   get agentId(): string | undefined {
@@ -230,7 +234,7 @@ export class Machine {
       log,
       random: chance.next,
       bootNonce: chance.uuid(),
-      about: { agentInfo: info, address: { ip: '10.0.0.1', port: 5051 } },
+      about: { agentInfo: info, address: { ip: '10.0.0.1', port: 5051 }, instanceId: this.instanceId },
       onRegistered: (agentId) => {
         this.#options.observer.registered(agentId)
         story.tell(`${this.name} is registered as ${agentId}`, this.name, agentId)

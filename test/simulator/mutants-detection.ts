@@ -1,6 +1,9 @@
 // Planted bugs of detection and of time: hearing, verdicts, the guard, deadlines, losses and returns.
 
+import type { Change } from '../../master/decision.ts'
+import type { InstanceSeen } from '../../master/detection/proof.ts'
 import type { Run, Task } from '../../master/model.ts'
+import { sleep } from '../../protocol/clock.ts'
 import type { Mutant } from './mutants.ts'
 import { inFunctions, reads, unconditional, withStore, writes } from './planting.ts'
 
@@ -79,7 +82,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
         },
       }),
     ),
-    ground: { faults: { killFramework: 3 } },
+    ground: { faults: { killFramework: 3, operatorTeardown: 2 } },
   },
   {
     name: 'own-clock-trusted',
@@ -93,24 +96,64 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
     mutation: reads('front', 'framework', (framework) =>
       framework.state === 'removed' ? { ...framework, state: 'disconnected' } : framework,
     ),
-    ground: { faults: { killFramework: 3 } },
+    ground: { faults: { killFramework: 3, operatorTeardown: 2 } },
   },
   {
     name: 'loss-unfenced',
-    what: 'a worker that loses tasks does not look whether its loss still stands',
-    mutation: unconditional(['detector', 'front'], (_, all) =>
-      all.some(({ kind, do: how, item }) => kind === 'task' && how === 'put' && isLost(item)),
+    what: 'a worker that loses tasks, and sleeps meanwhile, does not look whether its loss still stands',
+    mutation: inFunctions(['detector', 'front'], (env) =>
+      withStore(env, {
+        change: (change, all) => {
+          if (!all.some(isLoss)) return change
+          return change.do === 'check' ? undefined : { ...change, when: { name: 'anything' } }
+        },
+        commit: async (changes, token, store) => {
+          if (changes.some(isLoss)) await sleep(env.clock, 20_000)
+          return await store.commit(changes, token)
+        },
+      }),
     ),
-    ground: {
-      ...{ profile: 'default', agents: 8, faults: { partition: 1 } },
-      ...{ strikeMs: 6_000, rates: { pause: 0.01 } },
-    },
+    ground: { profile: 'default', agents: 8, faults: { partition: 1 }, strikeMs: 6_000 },
   },
   {
     name: 'loss-forgets-custody',
     what: 'an end in custody does not keep a task from being lost',
     mutation: reads('detector', 'task', (task) => ({ ...task, custody: [] })),
     ground: { profile: 'default', faults: { ...CUT_OFF, silence: 6 } },
+  },
+  {
+    name: 'stopped-is-dead',
+    what: 'a machine that EC2 has stopped counts as terminated',
+    mutation: inFunctions(['detector', 'instance-events'], (env) => {
+      const { ec2 } = env
+      if (ec2 === undefined) return env
+      const lookUp: typeof ec2.lookUp = async (ids, signal) => {
+        const { seen, ...rest } = await ec2.lookUp(ids, signal)
+        const dead = [...seen].map(
+          ([id, one]) =>
+            [id, one.state === 'stopped' ? { ...one, state: 'terminated' as const } : one] as const,
+        )
+        return { ...rest, seen: new Map(dead) }
+      }
+      return { ...env, ec2: { ...ec2, lookUp } }
+    }),
+    ground: { faults: { stopInstance: 3, killHost: 1 } },
+  },
+  {
+    name: 'old-word-of-ec2',
+    what: 'what EC2 has said of a stopped machine still counts when it runs again',
+    mutation: inFunctions(['detector', 'instance-events'], (env) => {
+      const { ec2 } = env
+      if (ec2 === undefined) return env
+      const stopped = new Map<string, InstanceSeen>()
+      const lookUp: typeof ec2.lookUp = async (ids, signal) => {
+        const { seen, ...rest } = await ec2.lookUp(ids, signal)
+        for (const [id, one] of seen) if (one.state === 'stopped') stopped.set(id, one)
+        return { ...rest, seen: new Map([...seen, ...[...stopped].filter(([id]) => ids.includes(id))]) }
+      }
+      return { ...env, ec2: { ...ec2, lookUp } }
+    }),
+    ground: { faults: { stopInstance: 3, partition: 1 } },
   },
   {
     name: 'losses-untold',
@@ -155,6 +198,7 @@ export const DETECTION_MUTANTS: readonly Mutant[] = [
   },
 ]
 
-function isLost(item: object): boolean {
-  return 'standing' in item && item.standing === 'lost'
+/** A task that is lost with its agent. */
+function isLoss({ kind, do: how, item }: Change): boolean {
+  return kind === 'task' && how === 'put' && 'standing' in item && item.standing === 'lost'
 }

@@ -7,23 +7,25 @@ import type { Environment, Log } from '../../functions/environment.ts'
 import { heartbeats } from '../../functions/heartbeats/handler.ts'
 import { routed } from '../../functions/http/routes.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, isStream } from '../../functions/http/types.ts'
+import { instanceEvents } from '../../functions/instance-events/handler.ts'
 import type { Calling } from '../../functions/operator/calls.ts'
 import { changeFeed } from '../../functions/operator/feed.ts'
 import { files } from '../../functions/operator/files.ts'
 import { operatorHandler } from '../../functions/operator/handler.ts'
 import { verbosity } from '../../functions/operator/verbosity.ts'
 import { inProcessBells } from '../../functions/ports/bells.ts'
-import { type BatchHandler, consume } from '../../functions/ports/consume.ts'
+import { type BatchHandler, consume, OUTAGE_MS } from '../../functions/ports/consume.ts'
 import type { MessageSource } from '../../functions/ports/message-source.ts'
 import { schedulerRoutes } from '../../functions/scheduler/routes.ts'
 import type { Settings } from '../../master/settings.ts'
 import { sleep } from '../../protocol/clock.ts'
 import type { Store } from '../../store/store.ts'
+import type { Cloud } from './cloud.ts'
 import { type PortFaults, queuesFor, storeFor } from './ports.ts'
 import { SimProcess } from './process.ts'
 import type { Chance, VirtualTime } from './virtual-time.ts'
 
-export type FunctionName = 'front' | 'heartbeats' | 'allocator' | 'detector'
+export type FunctionName = 'front' | 'heartbeats' | 'allocator' | 'detector' | 'instance-events'
 
 /** Changes what one function is given of the world: planted bugs. */
 export type Mutation = (env: Environment, name: FunctionName) => Environment
@@ -38,6 +40,8 @@ export interface PlaneOptions extends PortFaults {
   readonly queues: MessageSource
   readonly settings: Settings
   readonly fronts: number
+  /** Absent where machines are no EC2 instances. */
+  readonly cloud?: Cloud | undefined
   readonly mutation?: Mutation | undefined
   readonly around?: Around | undefined
   /** Every line of every log. */
@@ -55,8 +59,10 @@ interface Host {
 /** Longer than the second of a deployed cluster: whatever happens nudges, and most of the idle turns are spared. */
 const ALLOCATION_MS = 4_000
 
-/** As the deployed function: it returns later than it has written, so that the next batch fills (R13). */
-const FILLING_MS = 1_500
+/** As the deployed function: when its batch was not full it returns later than it has written, so that the next one fills (R13). */
+const FILLING_MS = { mesos: 1_500, default: 700, fast: 0 } as const
+/** SQS gives no larger batch of a FIFO queue. */
+const FULL = 10
 
 /** Errors of the weather are no bugs. */
 const EXPECTED = /simulated|message parked|did not answer|try again|Unavailable|TooContended/
@@ -85,6 +91,7 @@ export class Plane {
     for (const host of [...this.#fronts, ...this.#others.values()]) host.process.die()
     this.#fronts = Array.from({ length: this.#options.fronts }, () => this.#host('front'))
     for (const name of ['heartbeats', 'allocator', 'detector'] as const) this.#begin(name)
+    if (this.#options.cloud !== undefined) this.#begin('instance-events')
   }
 
   /** Any one host dies. */
@@ -149,6 +156,7 @@ export class Plane {
       log: this.#log(process),
       bells: inProcessBells(process),
       cluster: this.#cluster,
+      ec2: this.#options.cloud?.seenBy(process),
     }
     const env = this.#options.mutation?.(plain, name) ?? plain
     const routes = [
@@ -160,7 +168,7 @@ export class Plane {
   }
 
   /** One function with its loop; a host that dies is followed by another a moment later. */
-  #begin(name: 'heartbeats' | 'allocator' | 'detector'): void {
+  #begin(name: Exclude<FunctionName, 'front'>): void {
     const host = this.#host(name)
     this.#others.set(name, host)
     host.process.onDeath(() => {
@@ -178,10 +186,15 @@ export class Plane {
       const options = { log: env.log, maxReceives: Number.POSITIVE_INFINITY }
       const beat: BatchHandler = async (batch) => {
         const failed = await this.#around(name, () => heartbeats(env, batch))
-        await process.wait(FILLING_MS)
+        if (batch.length < FULL) await process.wait(FILLING_MS[env.settings.profileName])
         return failed
       }
       void consume(source, 'heartbeats', beat, never, options).catch(failed)
+    } else if (name === 'instance-events') {
+      const source = env.queues as MessageSource
+      const events: BatchHandler = (batch) => this.#around(name, () => instanceEvents(env, batch))
+      const options = { log: env.log, patienceMs: OUTAGE_MS }
+      void consume(source, 'instance-events', events, never, options).catch(failed)
     } else if (name === 'detector') {
       void forEver(process, env.settings.profile.tickMs, () =>
         this.#around(name, () => detect(env).catch(failed)),

@@ -11,7 +11,8 @@ import { memoryStore } from '../../store/memory.ts'
 import { UNBILLED_UNIT_BYTES } from '../../store/packing.ts'
 import { observedQueues } from './check-queues.ts'
 import { Checker } from './checker.ts'
-import { chosen, type FaultMix, faultsOf, USUAL, type World } from './faults.ts'
+import { Cloud } from './cloud.ts'
+import { chosen, type FaultMix, faultsOf, needsCloud, USUAL, type World } from './faults.ts'
 import { SimFramework } from './framework.ts'
 import { Histories } from './linearizability-histories.ts'
 import { type AgentMutation, Machine } from './machine.ts'
@@ -85,9 +86,20 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   const stillFrom = end - Math.min(STILL_MS, quietMs * 0.35)
   /** What ends after this could not be replaced before everybody stands still. */
   const lastEnd = stillFrom - 120_000
+  const hasCloud = options.faults === undefined ? chance.happens(0.5) : needsCloud(options.faults)
   const errors = (text: string) => checker.violated('S20', `an error that no fault explains: ${text}`)
   const histories = new Histories(time)
   const queues = observedQueues(memoryQueues(time), checker)
+  const cloud = hasCloud
+    ? new Cloud({
+        time,
+        chance: new Chance(options.seed, 'cloud'),
+        story,
+        weather,
+        queues,
+        observer: checker,
+      })
+    : undefined
   // Started first: this clock drives everything, also its own making.
   const table = memoryStore({ clock: time, unitBytes: UNBILLED_UNIT_BYTES, remembers: true })
   const making = Plane.start({
@@ -99,6 +111,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     store: checker.observed(throttledStore(table, weather)),
     queues,
     settings,
+    cloud,
     fronts: chance.whole(2, 4),
     mutation: (env, name) => {
       const released = chance.happens(0.25) ? nextRelease(env) : env
@@ -134,7 +147,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       observer: checker,
       mutation: options.agentMutation,
     }
-    return new Machine({ ...parts, name: `host${index}`, info })
+    return new Machine({ ...parts, name: `host${index}`, info, instanceId: cloud?.run() })
   })
   const frameworks = Array.from({ length: 4 }, (_, index) => {
     const role = index % 2 === 0 ? 'web' : 'batch'
@@ -172,7 +185,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   const world: World = {
     ...{ time, chance, story, weather, plane, machines, frameworks, timeoutMs, start },
     operator: new Operator(network, story),
+    cloud,
+    quietFrom,
     drains: (agentId) => checker.drains(agentId),
+    marksGone: (agentId) => checker.marksGone(agentId),
     tearsDown: (frameworkId) => checker.torndown(frameworkId),
   }
   const faults = faultsOf(world)
