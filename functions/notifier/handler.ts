@@ -9,8 +9,10 @@ import { nudgeNotifier } from '../tell.ts'
 import { outletsOf } from './outlets.ts'
 import { takeTurn } from './turn.ts'
 
-/** This function's clock: after so long no further turn is begun. A turn takes some 17 s at most. */
-const LAST_TURN_MS = 10_000
+/** After so long no further parcel is sent: the last one may take 7 s, and a function has 20 s. */
+const LAST_PARCEL_MS = 10_000
+/** After so long no further turn is begun. */
+const LAST_TURN_MS = 8_000
 /** How often the tick has every mailbox looked at. */
 const LOOKED_AT_EACH_MS = 3_000
 
@@ -47,9 +49,9 @@ export async function nudgeForTick(
 async function tellAll(env: Environment, frameworkId: string): Promise<void> {
   const begunAt = env.clock.now()
   try {
-    let end = await takeTurn(env, outletsOf(env), frameworkId)
-    while (end === 'delivered' && env.clock.now() - begunAt < LAST_TURN_MS)
-      end = await takeTurn(env, outletsOf(env), frameworkId)
+    const turn = () => takeTurn(env, outletsOf(env), frameworkId, begunAt + LAST_PARCEL_MS)
+    let end = await turn()
+    while (end === 'delivered' && env.clock.now() - begunAt < LAST_TURN_MS) end = await turn()
   } catch (error) {
     // The neighbours' deliveries go on; this one is begun again by the tick.
     env.log.error('delivery broke off', {

@@ -27,10 +27,8 @@ import { park } from './park.ts'
  */
 export type TurnEnd = 'nothing' | 'delivered' | 'failed' | 'waiting' | 'busy' | 'not ours'
 
-/** Others begin no turn before it is over; a function's time limit is longer (30 s). */
+/** Others begin no turn before it is over: longer than any invocation lasts (20 s on Lambda). */
 export const TURN_MS = 25_000
-/** This function's clock: later in a turn no further parcel is sent, so that the last one is noted in time. */
-const LAST_PARCEL_MS = 12_000
 /** A parcel of a webhook; a letter that is larger goes alone. */
 const MAX_PARCEL_LETTERS = 100
 const MAX_PARCEL_BYTES = 256 * 1024
@@ -56,23 +54,31 @@ interface Seen {
 interface Turn extends Seen {
   readonly env: Environment
   readonly outlets: Outlets
-  readonly begunAt: number
+  readonly until: number
   lossesTold: number
   isHeld: boolean
 }
 
-/** Looks once and delivers what it finds. Throws only when the table is away. */
-export async function takeTurn(env: Environment, outlets: Outlets, frameworkId: string): Promise<TurnEnd> {
+/**
+ * Looks once and delivers what it finds. Throws only when the table is away.
+ * @param until this function's clock: no parcel is sent after it, so that the last one is noted in time, and one who
+ * slept says nothing
+ */
+export async function takeTurn(
+  env: Environment,
+  outlets: Outlets,
+  frameworkId: string,
+  until: number,
+): Promise<TurnEnd> {
   const seen = await look(env, frameworkId)
   if (typeof seen === 'string') return seen
-  const begunAt = env.clock.now()
   if (isIdle(seen)) {
     await renewInTime(env, seen)
     return 'nothing'
   }
   const lease = await begin(env, seen)
   if (lease === undefined) return 'busy'
-  const turn: Turn = { ...seen, lease, env, outlets, begunAt, lossesTold: lease.lossesTold, isHeld: true }
+  const turn: Turn = { ...seen, lease, env, outlets, until, lossesTold: lease.lossesTold, isHeld: true }
   const failed = await deliver(turn)
   if (turn.isHeld) await finish(turn, failed)
   return failed === undefined ? 'delivered' : 'failed'
@@ -187,7 +193,7 @@ async function deliverAll<L extends Letter>(
 ): Promise<string | undefined> {
   const { env, framework, delivery, lease } = turn
   for (const some of parcelsOf(letters)) {
-    if (env.clock.now() - turn.begunAt > LAST_PARCEL_MS) return LATE
+    if (env.clock.now() >= turn.until) return LATE
     const sent = await send(turn, {
       frameworkId: framework.frameworkId,
       streamId: framework.streamId,

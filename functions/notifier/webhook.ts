@@ -25,6 +25,8 @@ export interface Webhook {
 }
 
 const TIMEOUT_MS = 5_000
+/** A refused parcel is halved for so long; the rest comes with the next turn. */
+const HALVING_MS = 2_000
 /** An answer's body says nothing to us; one that does not end is cut off. */
 const MAX_ANSWER_BYTES = 64 * 1024
 /** Statuses with which a framework refuses an event as it is; any other failure is the endpoint's. */
@@ -50,7 +52,7 @@ export function webhook(options: WebhookOptions): Webhook {
         return `the addresses of ${host} are not known (${codeOf(error)}); try again`
       }
     },
-    send: (parcel) => sendAll(parcel, options.clock.now() + TIMEOUT_MS),
+    send: (parcel) => sendAll(parcel, options.clock.now() + HALVING_MS),
   }
 
   /** A batch that is refused is sent in halves, until the one event is found that is meant, or time is up. */
