@@ -148,7 +148,8 @@ export function farEnd(options: {
         request.signal,
         patience,
         () => send(request),
-        ({ body }) => body.resume(),
+        // Nobody reads it, so nobody has to hear when it breaks off.
+        ({ body }) => body.on('error', () => {}).resume(),
       ),
     callPatiently: (request, patience) =>
       patiently(
