@@ -71,6 +71,7 @@ export function wantedOf(run: Run, frameworks: ReadonlyMap<string, Framework>): 
     kills,
     ...(run.group === undefined ? {} : { group: run.group }),
     ...(run.executor === undefined ? {} : { executor: run.executor }),
+    ...(run.executorGeneration === undefined ? {} : { executorGeneration: run.executorGeneration }),
     ...(run.killPolicy === undefined ? {} : { killPolicy: run.killPolicy }),
   }
 }

@@ -33,6 +33,11 @@ async function both() {
     async nudge() {
       for (const nudge of await agent.nudges()) machine.put({ input: 'nudge', nudge })
     },
+    async list() {
+      const list = await agent.sync()
+      if (list.kind !== 'wanted') return expect.fail('no list')
+      machine.put({ input: 'list', list, incarnation: agent.incarnation })
+    },
     begin: () => machine.put({ input: 'container-launched', containerId: containerOf(machine), pid: 1 }),
     end: () =>
       machine.put({
@@ -101,27 +106,30 @@ async function launching(on: Stage, taskId: string) {
 }
 
 describe('executor-ends-during-launch', () => {
-  test('F84 S1 its end is told before the launch arrives: the task is dropped, nothing runs uncharged', async () => {
-    const on = await both()
-    await on.launch('first')
-    await on.nudge()
-    on.begin()
-    on.end()
-    // Nobody knows yet that the executor ended.
-    await on.launch('second')
-    expect(await on.executors()).toHaveLength(1)
-    await on.report()
-    expect(await on.executors()).toEqual([])
-    await on.nudge()
-    expect(on.machine.state.executors.size).toBe(0)
-    expect(on.machine.updates('second').map(({ status }) => status)).toMatchObject([
-      { state: 'TASK_DROPPED', reason: 'REASON_EXECUTOR_TERMINATED', source: 'SOURCE_AGENT' },
-    ])
-    await on.report()
-    expect(await on.failures()).toHaveLength(1)
-    expect((await on.agent.ledger()).sums).toEqual({})
-    await on.w.check()
-  })
+  test.each(['nudge', 'list'] as const)(
+    'F84 S1 its end is told before the launch arrives by %s: the task is dropped, nothing runs uncharged',
+    async (how) => {
+      const on = await both()
+      await on.launch('first')
+      await on.nudge()
+      on.begin()
+      on.end()
+      // Nobody knows yet that the executor ended.
+      await on.launch('second')
+      expect(await on.executors()).toHaveLength(1)
+      await on.report()
+      expect(await on.executors()).toEqual([])
+      await on[how]()
+      expect(on.machine.state.executors.size).toBe(0)
+      expect(on.machine.updates('second').map(({ status }) => status)).toMatchObject([
+        { state: 'TASK_DROPPED', reason: 'REASON_EXECUTOR_TERMINATED', source: 'SOURCE_AGENT' },
+      ])
+      await on.report()
+      expect(await on.failures()).toHaveLength(1)
+      expect((await on.agent.ledger()).sums).toEqual({})
+      await on.w.check()
+    },
+  )
 
   test('F84 S1 the launch arrives before its end is told: the same', async () => {
     const on = await both()
@@ -165,10 +173,8 @@ describe('executor-ends-during-launch', () => {
     const on = await both()
     await on.launch('b-first')
     await on.launch('a-second')
-    const list = await on.agent.sync()
-    if (list.kind !== 'wanted') return expect.fail('no list')
-    expect(list.tasks.map(({ taskId }) => taskId)).toEqual(['a-second', 'b-first'])
-    on.machine.put({ input: 'list', list, incarnation: on.agent.incarnation })
+    await on.list()
+    expect([...on.machine.state.tasks.values()].map(({ taskId }) => taskId)).toEqual(['b-first', 'a-second'])
     expect(on.machine.states('a-second')).toEqual([])
     expect(on.machine.state.executors.size).toBe(1)
   })
