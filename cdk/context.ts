@@ -1,0 +1,57 @@
+// What can be said on the command line as context, as props.
+import { RemovalPolicy, type StackProps } from 'aws-cdk-lib'
+import type { AgentGroupProps, EmulatorGaps, MesetaProps } from './props.ts'
+
+export type Read = (name: string) => unknown
+
+/** What MiniStack and its like lack; tried, see docs/deploying.md. */
+const EMULATOR: EmulatorGaps = { noRollout: true, noAccessLog: true, noWaf: true, noSignatures: true }
+
+/** Throws a sentence that names the context value. */
+export function propsOf(read: Read): MesetaProps & StackProps {
+  const endpoint = text(read, 'emulator')
+  const keeps = text(read, 'keep') !== 'false'
+  return {
+    description: 'Meseta: a cluster manager that speaks Mesos',
+    prefix: text(read, 'prefix'),
+    settings: { profile: text(read, 'profile') ?? 'default' },
+    bundlesDir: text(read, 'bundlesDir'),
+    schedulerResponses: choice(read, 'responses', ['stream', 'buffered']),
+    rollout: choice(read, 'rollout', ['canary', 'allAtOnce']),
+    agents: agentsOf(read),
+    ...(keeps ? {} : { removalPolicy: RemovalPolicy.DESTROY }),
+    ...(keeps && endpoint === undefined ? { terminationProtection: true } : {}),
+    ...(endpoint === undefined
+      ? {}
+      : { emulator: { ...EMULATOR, endpoint, noAuthorizer: text(read, 'authorizer') === 'false' } }),
+  }
+}
+
+/** `-c agents=3` is one group of three machines. */
+function agentsOf(read: Read): readonly AgentGroupProps[] {
+  const count = Number(text(read, 'agents') ?? 0)
+  if (!Number.isInteger(count) || count < 0)
+    throw new Error('the context value agents is the number of machines to begin with')
+  if (count === 0) return []
+  const group: AgentGroupProps = {
+    name: 'agents',
+    architecture: choice(read, 'architecture', ['arm64', 'x64']),
+    desiredCapacity: count,
+    maxCapacity: Math.max(count, Number(text(read, 'maxAgents') ?? 2 * count)),
+    spotPercent: Number(text(read, 'spotPercent') ?? 0),
+  }
+  return [group]
+}
+
+function text(read: Read, name: string): string | undefined {
+  const value = read(name)
+  return value === undefined || value === null ? undefined : String(value)
+}
+
+function choice<T extends string>(read: Read, name: string, values: readonly T[]): T | undefined {
+  const given = text(read, name)
+  const found = values.find((value) => value === given)
+  if (given !== undefined && found === undefined)
+    throw new Error(`the context value ${name} is one of ${values.join(', ')}, not ${given}`)
+  return found
+}

@@ -1,0 +1,166 @@
+// The functions: one bundle, one role, one log and one alias each.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Duration, type RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { Alarm, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch'
+import { LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy'
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import {
+  Alias,
+  Architecture,
+  Code,
+  type IFunction,
+  type IVersion,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+} from 'aws-cdk-lib/aws-lambda'
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import { FUNCTIONS, type FunctionName } from './props.ts'
+import type { Queues } from './queues.ts'
+import { type Given, giveRights, RIGHTS } from './rights.ts'
+
+export interface MesetaFunction {
+  readonly fn: LambdaFunction
+  readonly alias: IFunction
+  readonly logs: LogGroup
+}
+export type Functions = Readonly<Record<FunctionName, MesetaFunction>>
+
+interface Shape {
+  readonly timeout: Duration
+  readonly memoryMb: number
+}
+
+/** The time of a stream, which ends itself a minute earlier. */
+export const STREAM_TIMEOUT = Duration.minutes(15)
+
+/** Time limits stay at a sixth of the visibility of the queue in front; the gateway gives up after 29 s. */
+export const SHAPES: Readonly<Record<FunctionName, Shape>> = {
+  scheduler: { timeout: STREAM_TIMEOUT, memoryMb: 1_024 },
+  operator: { timeout: STREAM_TIMEOUT, memoryMb: 1_024 },
+  agents: { timeout: Duration.seconds(29), memoryMb: 1_024 },
+  heartbeats: { timeout: Duration.seconds(5), memoryMb: 512 },
+  allocator: { timeout: Duration.seconds(20), memoryMb: 1_024 },
+  detector: { timeout: Duration.seconds(20), memoryMb: 1_024 },
+  planner: { timeout: Duration.seconds(30), memoryMb: 256 },
+  'instance-events': { timeout: Duration.seconds(10), memoryMb: 512 },
+  notifier: { timeout: Duration.seconds(20), memoryMb: 512 },
+  authorizer: { timeout: Duration.seconds(10), memoryMb: 1_024 },
+}
+
+export interface FunctionsProps {
+  readonly bundlesDir: string
+  readonly variables: Readonly<Record<string, string>>
+  readonly given: Given
+  readonly removalPolicy: RemovalPolicy
+  readonly logRetention: RetentionDays
+  readonly reservedConcurrency: Partial<Readonly<Record<FunctionName, number>>>
+  readonly rollout: 'canary' | 'allAtOnce'
+}
+
+export function functions(parent: Construct, props: FunctionsProps): Functions {
+  const scope = new Construct(parent, 'Functions')
+  // The names of the list are the keys.
+  return Object.fromEntries(
+    FUNCTIONS.map((name) => [name, one(new Construct(scope, pascal(name)), name, props)]),
+  ) as unknown as Functions
+}
+
+/** Batches from the queues; only failed messages come again. */
+export function readQueues(functions: Functions, queues: Queues): void {
+  const reads = (name: FunctionName, queue: keyof Omit<Queues, 'agentQueueArn'>, maxConcurrency?: number) =>
+    functions[name].alias.addEventSource(
+      new SqsEventSource(queues[queue], {
+        batchSize: 10,
+        reportBatchItemFailures: true,
+        ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+      }),
+    )
+  reads('heartbeats', 'heartbeats')
+  // A turn at a time is done; a second one waits for the lease.
+  reads('allocator', 'allocate', 2)
+  reads('detector', 'ticks', 2)
+  reads('instance-events', 'instance-events')
+  reads('notifier', 'notify')
+}
+
+/** `instance-events` is `InstanceEvents`. */
+export function pascal(name: string): string {
+  return name.replace(/(^|-)([a-z])/g, (_, _dash: string, letter: string) => letter.toUpperCase())
+}
+
+function one(scope: Construct, name: FunctionName, props: FunctionsProps): MesetaFunction {
+  const { timeout, memoryMb } = SHAPES[name]
+  const logs = new LogGroup(scope, 'Logs', {
+    retention: props.logRetention,
+    removalPolicy: props.removalPolicy,
+  })
+  const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
+  logs.grantWrite(role)
+  giveRights(scope, role, name, props.given)
+  const reserved = props.reservedConcurrency[name]
+  const fn = new LambdaFunction(scope, 'Function', {
+    description: `Meseta: ${name}`,
+    runtime: Runtime.NODEJS_24_X,
+    architecture: Architecture.ARM_64,
+    handler: 'index.handler',
+    code: Code.fromAsset(bundleOf(props.bundlesDir, name)),
+    role,
+    timeout,
+    memorySize: memoryMb,
+    logGroup: logs,
+    loggingFormat: LoggingFormat.TEXT,
+    environment: { ...props.variables, ...secretOf(name, props.given) },
+    ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
+  })
+  // The library's classes miss `undefined` in their own interfaces, which our compiler settings tell apart.
+  const version = fn.currentVersion as IVersion
+  const alias = new Alias(scope, 'Live', { aliasName: 'live', version })
+  if (props.rollout === 'canary') rollOut(scope, alias)
+  acknowledgeRole(role, name)
+  return { fn, alias: alias as IFunction, logs }
+}
+
+function secretOf(name: FunctionName, { secretArn }: Given): Readonly<Record<string, string>> {
+  return name === 'authorizer' ? { MESETA_SECRET_ARN: secretArn } : {}
+}
+
+/** Throws the one sentence that helps. */
+function bundleOf(bundlesDir: string, name: string): string {
+  const folder = join(bundlesDir, 'functions', name)
+  if (existsSync(join(folder, 'index.mjs'))) return folder
+  throw new Error(`there is no bundle of the function ${name} in ${folder}; run npm run bundle first`)
+}
+
+/** A tenth of the calls see the new version for five minutes; errors take it back. */
+function rollOut(scope: Construct, alias: Alias): void {
+  const alarm = new Alarm(scope, 'RolloutAlarm', {
+    alarmDescription: 'Errors of a version that is being rolled out; takes it back',
+    metric: alias.metricErrors({ period: Duration.minutes(1) }),
+    threshold: 3,
+    evaluationPeriods: 1,
+    treatMissingData: TreatMissingData.NOT_BREACHING,
+  })
+  new LambdaDeploymentGroup(scope, 'Rollout', {
+    alias,
+    deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
+    alarms: [alarm],
+  })
+}
+
+function acknowledgeRole(role: Role, name: FunctionName): void {
+  const rights = RIGHTS[name]
+  const reasons = [
+    rights.sends?.includes('agents')
+      ? 'Every agent has a queue of its own, made when it registers; the name begins with the prefix of this cluster'
+      : undefined,
+    rights.looksUpInstances
+      ? 'ec2:DescribeInstances knows no resources; it is limited to the region'
+      : undefined,
+  ].filter((reason) => reason !== undefined)
+  if (reasons.length === 0) return
+  Validations.of(role).acknowledge({ id: 'AwsSolutions-IAM5', reason: reasons.join('. ') })
+}
