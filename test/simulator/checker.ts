@@ -1,5 +1,6 @@
 // Looks from outside at every commit, every message and every container, and says which invariant does not hold.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { HttpAnswer } from '../../functions/http/types.ts'
 import { unsound } from '../../master/accounting.ts'
 import type { Change } from '../../master/decision.ts'
@@ -441,13 +442,10 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
 
   /** What the ledger takes down is remembered here, whatever becomes of the ledger's own note. */
   #onRefusals(ledger: Ledger, before: Ledger | undefined): void {
-    // Nearly all of them are the very objects of before; the same text counts as well.
-    const same = new Set(before?.refusals)
-    const others = ledger.refusals.filter((refusal) => !same.has(refusal))
-    if (others.length === 0) return
-    const known = new Set((before?.refusals ?? []).map((refusal) => JSON.stringify(refusal)))
-    for (const refusal of others) {
-      if (known.has(JSON.stringify(refusal))) continue
+    const old = before?.refusals ?? []
+    for (const refusal of ledger.refusals) {
+      // Nearly all of them are the very objects of before.
+      if (old.includes(refusal) || old.some((one) => isDeepStrictEqual(one, refusal))) continue
       const { frameworkId, role, resources, until, filterEpoch } = refusal
       if (filterEpoch < (this.frameworks.get(frameworkId)?.filterEpochs[role] ?? 0)) continue
       const seconds = Math.round((until - this.time.now()) / 1000)
