@@ -29,6 +29,8 @@ export interface AlarmsProps {
   readonly topic: ITopic
   /** Of the profile, seconds. */
   readonly timeoutSeconds: number
+  /** Whether alarms may be set on sums. */
+  readonly hasMetricMath: boolean
 }
 
 interface Ringing {
@@ -157,18 +159,22 @@ function ofWork(scope: Construct, props: AlarmsProps): readonly Ringing[] {
       threshold: 1,
       periods: 3,
     },
-    {
-      id: 'FunctionsThrottled',
-      page: 'throttles',
-      says: 'Lambda has no concurrency left for the functions of this cluster',
-      metric: sum(
-        FUNCTIONS.map((name) => functions[name].fn.metricThrottles({ period: MINUTE })),
-        'throttled calls',
-      ),
-      threshold: 1,
-      periods: 3,
-    },
+    ...(props.hasMetricMath ? [functionsThrottled(functions)] : []),
   ]
+}
+
+function functionsThrottled(functions: Functions): Ringing {
+  return {
+    id: 'FunctionsThrottled',
+    page: 'throttles',
+    says: 'Lambda has no concurrency left for the functions of this cluster',
+    metric: sum(
+      FUNCTIONS.map((name) => functions[name].fn.metricThrottles({ period: MINUTE })),
+      'throttled calls',
+    ),
+    threshold: 1,
+    periods: 3,
+  }
 }
 
 /** Lines of the logs as a number per minute: one metric, to which filters of several logs add. */

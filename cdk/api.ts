@@ -1,5 +1,5 @@
 // The REST API: where frameworks, operators and agents call.
-import { Duration, type RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib'
 import {
   AccessLogFormat,
   AuthorizationType,
@@ -17,6 +17,7 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
 import type { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 import { requestAuthorizer } from './authorizer.ts'
 import type { Functions, MesetaFunction } from './functions.ts'
 import type { MesetaProps } from './props.ts'
@@ -63,7 +64,7 @@ export function api(scope: Construct, props: ApiProps): RestApi {
       webAclArn: props.webAclArn,
     })
   }
-  acknowledge(made, props)
+  acceptFindings(made, props)
   return made
 }
 
@@ -124,7 +125,7 @@ function logging(scope: Construct, { removalPolicy, logRetention }: ApiProps) {
   }
 }
 
-function acknowledge(made: RestApi, { webAclArn, emulator }: ApiProps): void {
+function acceptFindings(made: RestApi, { webAclArn, emulator }: ApiProps): void {
   const reasons = {
     APIG2: 'Bodies are JSON and protobuf of Mesos; the functions validate them, with the words of Mesos',
     APIG6: 'Functions log what they answer; execution logs of the gateway would hold bodies and credentials',
@@ -137,13 +138,8 @@ function acknowledge(made: RestApi, { webAclArn, emulator }: ApiProps): void {
       ? { APIG4: 'The emulator on loopback checks no credentials' }
       : {}),
   }
-  for (const [rule, reason] of Object.entries(reasons))
-    Validations.of(made).acknowledge({ id: `AwsSolutions-${rule}`, reason })
-  if (emulator?.noAccessLog !== true) {
-    Validations.of(Stack.of(made)).acknowledge({
-      id: 'AwsSolutions-IAM4',
-      reason:
-        'AmazonAPIGatewayPushToCloudWatchLogs is what API Gateway asks for, once an account, to write logs',
-    })
-  }
+  for (const [rule, reason] of Object.entries(reasons)) acknowledge(made, rule, reason)
+  if (emulator?.noAccessLog === true) return
+  const policy = 'arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs'
+  acknowledge(made, `IAM4[Policy::${policy}]`, 'What API Gateway asks for, once an account, to write logs')
 }

@@ -5,7 +5,13 @@ import type { AgentGroupProps, EmulatorGaps, MesetaProps } from './props.ts'
 export type Read = (name: string) => unknown
 
 /** What MiniStack and its like lack; tried, see docs/deploying.md. */
-const EMULATOR: EmulatorGaps = { noRollout: true, noAccessLog: true, noWaf: true, noSignatures: true }
+const EMULATOR: EmulatorGaps = {
+  noRollout: true,
+  noAccessLog: true,
+  noMetricMath: true,
+  noWaf: true,
+  noSignatures: true,
+}
 
 /** Throws a sentence that names the context value. */
 export function propsOf(read: Read): MesetaProps & StackProps {

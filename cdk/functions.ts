@@ -1,7 +1,7 @@
 // The functions: one bundle, one role, one log and one alias each.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Duration, type RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib'
 import { Alarm, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch'
 import { LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy'
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
@@ -18,6 +18,7 @@ import {
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 import { FUNCTIONS, type FunctionName } from './props.ts'
 import type { Queues } from './queues.ts'
 import { type Given, giveRights, RIGHTS } from './rights.ts'
@@ -120,7 +121,7 @@ function one(scope: Construct, name: FunctionName, props: FunctionsProps): Meset
   const version = fn.currentVersion as IVersion
   const alias = new Alias(scope, 'Live', { aliasName: 'live', version })
   if (props.rollout === 'canary') rollOut(scope, alias)
-  acknowledgeRole(role, name)
+  acknowledgeRole(role, name, props.given)
   return { fn, alias: alias as IFunction, logs }
 }
 
@@ -144,23 +145,24 @@ function rollOut(scope: Construct, alias: Alias): void {
     evaluationPeriods: 1,
     treatMissingData: TreatMissingData.NOT_BREACHING,
   })
-  new LambdaDeploymentGroup(scope, 'Rollout', {
+  const group = new LambdaDeploymentGroup(scope, 'Rollout', {
     alias,
     deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
     alarms: [alarm],
   })
+  const policy = 'arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited'
+  acknowledge(group, `IAM4[Policy::${policy}]`, 'The policy CodeDeploy asks for, in its limited form')
 }
 
-function acknowledgeRole(role: Role, name: FunctionName): void {
+function acknowledgeRole(role: Role, name: FunctionName, { queues }: Given): void {
   const rights = RIGHTS[name]
-  const reasons = [
-    rights.sends?.includes('agents')
-      ? 'Every agent has a queue of its own, made when it registers; the name begins with the prefix of this cluster'
-      : undefined,
-    rights.looksUpInstances
-      ? 'ec2:DescribeInstances knows no resources; it is limited to the region'
-      : undefined,
-  ].filter((reason) => reason !== undefined)
-  if (reasons.length === 0) return
-  Validations.of(role).acknowledge({ id: 'AwsSolutions-IAM5', reason: reasons.join('. ') })
+  if (rights.sends?.includes('agents')) {
+    const reason =
+      'Every agent has a queue of its own, made when it registers; the name begins with the prefix of this cluster'
+    acknowledge(role, `IAM5[Resource::${queues.agentQueueArn('*')}]`, reason)
+  }
+  if (rights.looksUpInstances) {
+    const reason = 'ec2:DescribeInstances knows no resources; it is limited to the region'
+    acknowledge(role, 'IAM5[Resource::*]', reason)
+  }
 }

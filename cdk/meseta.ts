@@ -89,6 +89,7 @@ export class Meseta extends Construct {
       table: this.table,
       topic: this.alarmTopic,
       timeoutSeconds: TIMEOUT_SECONDS[profile] ?? 9,
+      hasMetricMath: emulator.noMetricMath !== true,
     })
     agentGroups(this, {
       prefix,

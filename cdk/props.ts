@@ -66,6 +66,8 @@ export interface EmulatorGaps {
   readonly noRollout?: boolean | undefined
   /** No account-wide role of API Gateway for its logs, hence no access log. */
   readonly noAccessLog?: boolean | undefined
+  /** No alarms on sums of metrics. */
+  readonly noMetricMath?: boolean | undefined
   /** No WAF. */
   readonly noWaf?: boolean | undefined
   /** Nobody checks signatures: agents call without. */

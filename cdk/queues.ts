@@ -1,7 +1,8 @@
 // The queues of the functions, named as functions/ports/queues-sqs.ts asks for them; agents' queues are made at registration.
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 
 export interface Queues {
   readonly heartbeats: Queue
@@ -93,5 +94,5 @@ function queue(scope: Construct, id: string, queueName: string, shape: Shape, de
 }
 
 function acknowledgeNoRedrive(made: Queue, reason: string): void {
-  Validations.of(made).acknowledge({ id: 'AwsSolutions-SQS3', reason })
+  acknowledge(made, 'SQS3', reason)
 }
