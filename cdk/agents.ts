@@ -1,19 +1,228 @@
-// stub while being written
-import type { RemovalPolicy } from 'aws-cdk-lib'
-import type { IVpc } from 'aws-cdk-lib/aws-ec2'
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import type { Construct } from 'constructs'
+// The machines that run agents: a group each, made anew from a template, drained before they end.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Duration, type RemovalPolicy, Tags } from 'aws-cdk-lib'
+import {
+  AutoScalingGroup,
+  CfnAutoScalingGroup,
+  DefaultResult,
+  GroupMetrics,
+  HealthChecks,
+  LifecycleTransition,
+  OnDemandAllocationStrategy,
+  SpotAllocationStrategy,
+} from 'aws-cdk-lib/aws-autoscaling'
+import {
+  AmazonLinuxCpuType,
+  BlockDeviceVolume,
+  EbsDeviceVolumeType,
+  FlowLogDestination,
+  GatewayVpcEndpointAwsService,
+  InstanceType,
+  type IVpc,
+  LaunchTemplate,
+  LaunchTemplateHttpTokens,
+  MachineImage,
+  SecurityGroup,
+  SubnetType,
+  UserData,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Asset } from 'aws-cdk-lib/aws-s3-assets'
+import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
+import { pascal } from './functions.ts'
 import type { AgentGroupProps } from './props.ts'
 import type { Queues } from './queues.ts'
+
 export interface AgentsProps {
   readonly prefix: string
   readonly bundlesDir: string
   readonly groups: readonly AgentGroupProps[]
   readonly vpc: IVpc | undefined
+  /** Of the control plane. */
   readonly url: string
+  /** What agents may call. */
   readonly agentPathArn: string
   readonly queues: Queues
   readonly logRetention: RetentionDays
   readonly removalPolicy: RemovalPolicy
 }
-export function agentGroups(_scope: Construct, _props: AgentsProps): void {}
+
+const TYPES = {
+  arm64: ['m7g.large', 'm6g.large', 'c7g.large'],
+  x64: ['m7i.large', 'm6i.large', 'm5.large'],
+} as const
+const INSTALL = fileURLToPath(new URL('agent', import.meta.url))
+const NODES = fileURLToPath(new URL('../node_modules', import.meta.url))
+
+/** Nothing without groups: a cluster may have its agents elsewhere. */
+export function agentGroups(parent: Construct, props: AgentsProps): void {
+  if (props.groups.length === 0) return
+  const scope = new Construct(parent, 'Agents')
+  const vpc = props.vpc ?? network(scope, props)
+  const role = agentRole(scope, props)
+  for (const group of props.groups)
+    one(new Construct(scope, pascal(group.name)), group, { ...props, vpc, role })
+}
+
+type InPlace = AgentsProps & { readonly vpc: IVpc; readonly role: Role }
+
+function one(scope: Construct, group: AgentGroupProps, props: InPlace): void {
+  const architecture = group.architecture ?? 'arm64'
+  const types = group.instanceTypes ?? TYPES[architecture]
+  const made = new AutoScalingGroup(scope, 'Group', {
+    autoScalingGroupName: `${props.prefix}-${group.name}`,
+    vpc: props.vpc,
+    minCapacity: group.minCapacity ?? 0,
+    maxCapacity: group.maxCapacity ?? 10,
+    ...(group.desiredCapacity === undefined ? {} : { desiredCapacity: group.desiredCapacity }),
+    healthChecks: HealthChecks.ec2({ gracePeriod: Duration.minutes(5) }),
+    groupMetrics: [GroupMetrics.all()],
+    capacityRebalance: true,
+    mixedInstancesPolicy: {
+      launchTemplate: template(scope, group, props, architecture),
+      launchTemplateOverrides: types.map((type) => ({ instanceType: new InstanceType(type) })),
+      instancesDistribution: {
+        onDemandBaseCapacity: group.onDemandBase ?? 0,
+        onDemandPercentageAboveBaseCapacity: 100 - (group.spotPercent ?? 0),
+        onDemandAllocationStrategy: OnDemandAllocationStrategy.PRIORITIZED,
+        spotAllocationStrategy: SpotAllocationStrategy.PRICE_CAPACITY_OPTIMIZED,
+      },
+    },
+  })
+  // With the group itself, so that no machine of it ever ends without.
+  drained(made)
+  Tags.of(made).add('Name', `${props.prefix}-${group.name}`)
+  acknowledge(made, 'EC26', 'The volume is encrypted by the template; the rule cannot read templates')
+  acknowledge(
+    made,
+    'AS3',
+    'What becomes of machines is seen by the rules for instance events and told as events of agents',
+  )
+}
+
+/** The control plane ends the hook when the agent is drained; after a quarter of an hour AWS goes on by itself. */
+function drained(group: AutoScalingGroup): void {
+  if (!(group.node.defaultChild instanceof CfnAutoScalingGroup)) throw new Error('the group has no resource')
+  group.node.defaultChild.lifecycleHookSpecificationList = [
+    {
+      lifecycleHookName: 'drain',
+      lifecycleTransition: LifecycleTransition.INSTANCE_TERMINATING,
+      heartbeatTimeout: Duration.minutes(15).toSeconds(),
+      defaultResult: DefaultResult.CONTINUE,
+    },
+  ]
+}
+
+function template(
+  scope: Construct,
+  group: AgentGroupProps,
+  props: InPlace,
+  architecture: 'arm64' | 'x64',
+): LaunchTemplate {
+  const cpuType = architecture === 'arm64' ? AmazonLinuxCpuType.ARM_64 : AmazonLinuxCpuType.X86_64
+  const securityGroup = new SecurityGroup(scope, 'Machines', {
+    vpc: props.vpc,
+    description: 'Agents of Meseta: nobody calls them, they call AWS',
+  })
+  const volume = BlockDeviceVolume.ebs(group.diskGiB ?? 30, {
+    encrypted: true,
+    volumeType: EbsDeviceVolumeType.GP3,
+    deleteOnTermination: true,
+  })
+  return new LaunchTemplate(scope, 'Template', {
+    // Found by AWS when it deploys: no look-up of ours.
+    machineImage: MachineImage.latestAmazonLinux2023({ cpuType }),
+    role: props.role,
+    securityGroup,
+    requireImdsv2: true,
+    httpTokens: LaunchTemplateHttpTokens.REQUIRED,
+    httpPutResponseHopLimit: 1,
+    detailedMonitoring: false,
+    userData: userData(scope, group, props, architecture),
+    blockDevices: [{ deviceName: '/dev/xvda', volume }],
+  })
+}
+
+/** Files come from the deployment's own bucket: the bundle, the install script, Node itself. */
+function userData(
+  scope: Construct,
+  group: AgentGroupProps,
+  props: InPlace,
+  architecture: 'arm64' | 'x64',
+): UserData {
+  const data = UserData.forLinux()
+  const fetched = (id: string, path: string, localFile: string): string => {
+    const asset = new Asset(scope, id, { path })
+    // Not the library's grant: that reads the whole bucket of all deployments.
+    const resources = [asset.bucket.arnForObjects(asset.s3ObjectKey)]
+    props.role.addToPolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources }))
+    return data.addS3DownloadCommand({ bucket: asset.bucket, bucketKey: asset.s3ObjectKey, localFile })
+  }
+  data.addCommands('set -euo pipefail', 'mkdir -p /opt/meseta/new')
+  const bundle = fetched('Bundle', bundleOf(props.bundlesDir), '/opt/meseta/new/bundle.zip')
+  const install = fetched('Install', INSTALL, '/opt/meseta/new/install.zip')
+  const node = fetched('Node', nodeOf(architecture), '/opt/meseta/new/node')
+  data.addCommands(
+    'cd /opt/meseta/new',
+    `unzip -oq ${bundle} -d bundle && unzip -oq ${install} -d install && chmod 755 ${node}`,
+    `export MESETA_URL='${props.url}'`,
+    `export MESETA_REGION='${props.vpc.stack.region}'`,
+    `export MESETA_GROUP='${plain(group.name)}' MESETA_ATTRIBUTES='${plain(group.attributes ?? '')}'`,
+    `bash install/install.sh bundle ${node}`,
+  )
+  return data
+}
+
+/** Becomes part of a script: what could end the quotes is refused. */
+function plain(text: string): string {
+  if (/^[\w:;.,/ -]*$/.test(text)) return text
+  throw new Error(`names and attributes of agents are letters, digits and :;.,/_-, not ${text}`)
+}
+
+function bundleOf(bundlesDir: string): string {
+  const folder = join(bundlesDir, 'agent')
+  if (existsSync(join(folder, 'main.mjs'))) return folder
+  throw new Error(`there is no bundle of the agent in ${folder}; run npm run bundle first`)
+}
+
+/** The program of npm's own package: an agent has its Node with it. */
+function nodeOf(architecture: 'arm64' | 'x64'): string {
+  const file = join(NODES, `node-linux-${architecture}`, 'bin', 'node')
+  if (existsSync(file)) return file
+  throw new Error(
+    `there is no Node for ${architecture} machines at ${file}; run npm install --no-save --force --os=linux --cpu=${architecture} node-linux-${architecture}`,
+  )
+}
+
+/** No right on any agent's queue: those are the queues' own policies to give, each to its instance alone. */
+function agentRole(scope: Construct, { agentPathArn, queues }: AgentsProps): Role {
+  const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') })
+  const may = (action: string, resource: string) =>
+    role.addToPolicy(new PolicyStatement({ actions: [action], resources: [resource] }))
+  may('execute-api:Invoke', agentPathArn)
+  may('sqs:SendMessage', queues.heartbeats.queueArn)
+  return role
+}
+
+/** Two zones, public addresses, nothing that costs while nobody uses it; nobody can call in. */
+function network(scope: Construct, { logRetention, removalPolicy }: AgentsProps): IVpc {
+  const logGroup = new LogGroup(scope, 'FlowLog', { retention: logRetention, removalPolicy })
+  const made = new Vpc(scope, 'Network', {
+    maxAzs: 2,
+    natGateways: 0,
+    subnetConfiguration: [{ name: 'Machines', subnetType: SubnetType.PUBLIC }],
+    restrictDefaultSecurityGroup: false,
+    gatewayEndpoints: {
+      S3: { service: GatewayVpcEndpointAwsService.S3 },
+      DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
+    },
+    flowLogs: { All: { destination: FlowLogDestination.toCloudWatchLogs(logGroup) } },
+  })
+  // The class misses `undefined` in its own interface.
+  return made as IVpc
+}

@@ -42,7 +42,7 @@ function agentsOf(read: Read): readonly AgentGroupProps[] {
   const group: AgentGroupProps = {
     name: 'agents',
     architecture: choice(read, 'architecture', ['arm64', 'x64']),
-    desiredCapacity: count,
+    minCapacity: count,
     maxCapacity: Math.max(count, Number(text(read, 'maxAgents') ?? 2 * count)),
     spotPercent: Number(text(read, 'spotPercent') ?? 0),
   }

@@ -154,7 +154,7 @@ function rollOut(scope: Construct, alias: Alias): void {
   acknowledge(group, `IAM4[Policy::${policy}]`, 'The policy CodeDeploy asks for, in its limited form')
 }
 
-function acknowledgeRole(role: Role, name: FunctionName, { queues }: Given): void {
+function acknowledgeRole(role: Role, name: FunctionName, { queues, groupArns }: Given): void {
   const rights = RIGHTS[name]
   if (rights.sends?.includes('agents')) {
     const reason =
@@ -164,5 +164,9 @@ function acknowledgeRole(role: Role, name: FunctionName, { queues }: Given): voi
   if (rights.looksUpInstances) {
     const reason = 'ec2:DescribeInstances knows no resources; it is limited to the region'
     acknowledge(role, 'IAM5[Resource::*]', reason)
+  }
+  for (const arn of rights.endsHooks ? groupArns : []) {
+    const reason = 'A part of the ARN is chosen by AWS when it makes the group; the name at its end is ours'
+    acknowledge(role, `IAM5[Resource::${arn}]`, reason)
   }
 }

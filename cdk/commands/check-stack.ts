@@ -12,7 +12,11 @@ const LINT = join(ROOT, 'node_modules', '.cache', `cfn-lint-${LINT_VERSION}`)
 
 /** The stack as deployed with all it has, and as deployed on an emulator. */
 const VARIANTS: Readonly<Record<string, readonly string[]>> = {
-  'in an account, with agents': ['-c', 'agents=2', '-c', 'spotPercent=50'],
+  'in an account, with agents': [
+    ...['-c', 'agents=2', '-c', 'spotPercent=50'],
+    // Its Node is installed here.
+    ...['-c', `architecture=${process.arch}`],
+  ],
   'in an account, buffered and all at once': ['-c', 'responses=buffered', '-c', 'rollout=allAtOnce'],
   'on an emulator': ['-c', 'emulator=http://127.0.0.1:4566', '-c', 'keep=false'],
 }

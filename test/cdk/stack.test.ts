@@ -197,7 +197,8 @@ describe('what is said when something is missing', () => {
 function statements(): readonly Readonly<Record<string, unknown>>[] {
   return all('AWS::IAM::Policy').flatMap(
     // CloudFormation's own shape.
-    ({ PolicyDocument }) => (PolicyDocument as { Statement: Readonly<Record<string, unknown>>[] }).Statement,
+    ({ PolicyDocument }) =>
+      (PolicyDocument as unknown as { Statement: Readonly<Record<string, unknown>>[] }).Statement,
   )
 }
 
