@@ -38,14 +38,6 @@ export async function placesOf(): Promise<readonly string[]> {
   return [...places]
 }
 
-/**
- * Whether something is different behind the last call of a place. A process that dies at one that only reads has done
- * what the one before it that did not had done: it is that one's crash once more, a few milliseconds later.
- */
-export function hasEffect(place: string): boolean {
-  return /(?:: | > )(?:commit|send|remove|put back|ensure)[^>]*$/.test(place)
-}
-
 /** All single crash points. */
 export function singles(places: readonly string[]): readonly CrashPointJob[] {
   return places.flatMap((place): CrashPointJob[] => [[{ place, when: 'before' }], [{ place, when: 'after' }]])
