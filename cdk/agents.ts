@@ -42,6 +42,8 @@ export interface AgentsProps {
   readonly prefix: string
   readonly bundlesDir: string
   readonly groups: readonly AgentGroupProps[]
+  /** Of `agentRole`. */
+  readonly role: Role
   readonly vpc: IVpc | undefined
   /** Of the control plane. */
   readonly url: string
@@ -59,17 +61,21 @@ const TYPES = {
 const INSTALL = fileURLToPath(new URL('agent', import.meta.url))
 const NODES = fileURLToPath(new URL('../node_modules', import.meta.url))
 
+/** The functions name it in the policies of agents' queues, so it is there before them. */
+export function agentRole(scope: Construct): Role {
+  return new Role(scope, 'AgentRole', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') })
+}
+
 /** Nothing without groups: a cluster may have its agents elsewhere. */
 export function agentGroups(parent: Construct, props: AgentsProps): void {
   if (props.groups.length === 0) return
   const scope = new Construct(parent, 'Agents')
   const vpc = props.vpc ?? network(scope, props)
-  const role = agentRole(scope, props)
-  for (const group of props.groups)
-    one(new Construct(scope, pascal(group.name)), group, { ...props, vpc, role })
+  giveAgentRights(props)
+  for (const group of props.groups) one(new Construct(scope, pascal(group.name)), group, { ...props, vpc })
 }
 
-type InPlace = AgentsProps & { readonly vpc: IVpc; readonly role: Role }
+type InPlace = AgentsProps & { readonly vpc: IVpc }
 
 function one(scope: Construct, group: AgentGroupProps, props: InPlace): void {
   const architecture = group.architecture ?? 'arm64'
@@ -200,13 +206,11 @@ function nodeOf(architecture: 'arm64' | 'x64'): string {
 }
 
 /** No right on any agent's queue: those are the queues' own policies to give, each to its instance alone. */
-function agentRole(scope: Construct, { agentPathArn, queues }: AgentsProps): Role {
-  const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') })
+function giveAgentRights({ role, agentPathArn, queues }: AgentsProps): void {
   const may = (action: string, resource: string) =>
     role.addToPolicy(new PolicyStatement({ actions: [action], resources: [resource] }))
   may('execute-api:Invoke', agentPathArn)
   may('sqs:SendMessage', queues.heartbeats.queueArn)
-  return role
 }
 
 /** Two zones, public addresses, nothing that costs while nobody uses it; nobody can call in. */

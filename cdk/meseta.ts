@@ -8,7 +8,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
-import { agentGroups } from './agents.ts'
+import { agentGroups, agentRole } from './agents.ts'
 import { alarms } from './alarms.ts'
 import { api } from './api.ts'
 import { instanceEventRules } from './events.ts'
@@ -47,6 +47,7 @@ export class Meseta extends Construct {
     this.queues = queues(this, prefix)
     this.secret = props.secret ?? principals(this, removalPolicy)
     const groupNames = (props.agents ?? []).map(({ name }) => `${prefix}-${name}`)
+    const role = agentRole(this)
     this.functions = functions(this, {
       bundlesDir,
       removalPolicy,
@@ -58,6 +59,7 @@ export class Meseta extends Construct {
         MESETA_QUEUE_PREFIX: prefix,
         MESETA_SETTINGS: JSON.stringify({ profile, clusterName: prefix, ...settings }),
         MESETA_RESPONSES: responses,
+        MESETA_AGENT_ROLE_ARN: role.roleArn,
         ...(emulator.endpoint === undefined ? {} : { AWS_ENDPOINT_URL: emulator.endpoint }),
       },
       given: {
@@ -95,6 +97,7 @@ export class Meseta extends Construct {
       prefix,
       bundlesDir,
       groups: props.agents ?? [],
+      role,
       vpc: props.vpc,
       url: props.domain === undefined ? this.api.url : `https://${props.domain.name}/`,
       agentPathArn: this.api.arnForExecuteApi('POST', '/api/v1/agent', 'prod'),

@@ -61,7 +61,8 @@ async function forget(env: Environment, agentId: string, isSurplus: boolean): Pr
         loaded === undefined ? nothing(false) : forgetAgent(loaded, { ...context, isSurplus }),
     })
   }
-  if ((await env.store.get('ledger', { agentId })) !== undefined) await env.queues.ensureAgentQueue(agentId)
+  const ledger = await env.store.get('ledger', { agentId })
+  if (ledger !== undefined) await env.queues.ensureAgentQueue(agentId, ledger.instanceId)
 }
 
 async function removeQueue(env: Environment, agentId: string): Promise<void> {

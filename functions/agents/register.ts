@@ -58,15 +58,21 @@ async function decided(env: Environment, agentId: string, call: RegisterCall): P
   const context = await contextOf(env)
   return await transact(env, {
     name: 'register',
-    load: () => load(env, agentId),
+    load: () => load(env, agentId, call.instanceId),
     decide: (loaded): Decision<Registration> => decide(loaded, call, context),
   })
 }
 
-async function load(env: Environment, agentId: string): Promise<RegisterLoaded> {
+async function load(
+  env: Environment,
+  agentId: string,
+  instanceId: string | undefined,
+): Promise<RegisterLoaded> {
   const ledger = await env.store.get('ledger', { agentId })
   // An agent that is gone is told so in the answer; its queue is not made once more.
-  const commandQueueUrl = ledger?.life === 'gone' ? '' : (await env.queues.ensureAgentQueue(agentId)).url
+  const owner = ledger?.instanceId ?? instanceId
+  const commandQueueUrl =
+    ledger?.life === 'gone' ? '' : (await env.queues.ensureAgentQueue(agentId, owner)).url
   const beatShard = ledger?.beatShard ?? beatShardOf(agentId, env.settings)
   const indexShard = ledger?.indexShard ?? indexShardOf(agentId, env.settings)
   const [[entry, beats], frameworks] = await Promise.all([
@@ -183,7 +189,7 @@ async function recoverFrameworks(env: Environment, call: RegisterCall): Promise<
 async function answerOf(env: Environment, agentId: string): Promise<RegisterAnswer> {
   const ledger = await env.store.get('ledger', { agentId })
   if (ledger === undefined) return { kind: 'not-yet', retryAfterMs: RETRY_MS }
-  const { url } = await env.queues.ensureAgentQueue(agentId)
+  const { url } = await env.queues.ensureAgentQueue(agentId, ledger.instanceId)
   return {
     kind: 'registered',
     agentId,

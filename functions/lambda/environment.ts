@@ -41,7 +41,15 @@ export function lambdaFunction(variables: Variables = process.env): LambdaFuncti
   const tableName = required(variables, 'MESETA_TABLE', 'the name of the table')
   const sqs = sqsCalls(signingOf('SQS', variables), clock)
   const sqsEndpoint = endpointOf('SQS', variables)
-  const queues = sqsQueues({ clock, region: place.region, prefix, endpoint: sqsEndpoint, calls: sqs })
+  const agentRoleArn = variables.MESETA_AGENT_ROLE_ARN || undefined
+  const queues = sqsQueues({
+    clock,
+    region: place.region,
+    prefix,
+    endpoint: sqsEndpoint,
+    agentRoleArn,
+    calls: sqs,
+  })
   const { store, finished } = watched(
     dynamoStore({
       calls: dynamoCalls(signingOf('DYNAMODB', variables)),

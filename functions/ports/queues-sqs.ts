@@ -17,6 +17,8 @@ export interface SqsOptions {
   readonly prefix: string
   /** Of an emulator; absent: AWS itself. */
   readonly endpoint?: string | undefined
+  /** ARN of the role of the agents' instances, which has no right on their queues: each queue's own policy gives it. */
+  readonly agentRoleArn?: string | undefined
   /** Who carries the calls; absent: what suits the endpoint. */
   readonly calls?: SqsCalls | undefined
 }
@@ -55,8 +57,8 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
       ] as const)
         await create(name)
     },
-    async ensureAgentQueue(agentId) {
-      const [url] = await Promise.all([create({ agentId }), urlOf('heartbeats')])
+    async ensureAgentQueue(agentId, instanceId) {
+      const [url] = await Promise.all([create({ agentId }, instanceId), urlOf('heartbeats')])
       return { url }
     },
     async removeAgentQueue(agentId) {
@@ -164,7 +166,7 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
     }
   }
 
-  async function create(queue: QueueName): Promise<string> {
+  async function create(queue: QueueName, instanceId?: string | undefined): Promise<string> {
     const found = await urlOf(queue)
     if (found !== undefined) return found
     const kind = typeof queue === 'string' ? queue : 'agent'
@@ -174,6 +176,7 @@ export function sqsQueues(options: SqsOptions): SqsQueues {
         VisibilityTimeout: String(VISIBILITY_SECONDS[kind]),
         MessageRetentionPeriod: String(RETENTION_SECONDS[kind]),
         ...(kind === 'heartbeats' ? { FifoQueue: 'true' } : {}),
+        ...policyOf(options, nameOf(queue), instanceId),
       },
     })
     if (QueueUrl === undefined) throw new Error(`SQS gave no URL for the new queue ${nameOf(queue)}`)
@@ -195,6 +198,24 @@ export function queueName(prefix: string, queue: QueueName): string {
   const plain = `${prefix}-agent-${queue.agentId}`
   if (/^[A-Za-z0-9_-]{1,80}$/.test(plain)) return plain
   return `${prefix}-agent-${createHash('sha256').update(queue.agentId).digest('hex').slice(0, 32)}`
+}
+
+/** A session of an instance's role is named after the instance, so that `aws:userid` is `ROLEID:i-…`. */
+function policyOf(
+  { agentRoleArn, region }: SqsOptions,
+  name: string,
+  instanceId: string | undefined,
+): { readonly Policy?: string } {
+  const [, partition, , , account] = agentRoleArn?.split(':') ?? []
+  if (agentRoleArn === undefined || instanceId === undefined) return {}
+  const statement = {
+    Effect: 'Allow',
+    Principal: { AWS: agentRoleArn },
+    Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'],
+    Resource: `arn:${partition}:sqs:${region}:${account}:${name}`,
+    Condition: { StringLike: { 'aws:userid': `*:${instanceId}` } },
+  }
+  return { Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }) }
 }
 
 function isMissing(error: unknown): boolean {

@@ -24,8 +24,11 @@ export interface Queues {
   ): Promise<void>
   /** Sends to an agent's own queue; a queue that is not there any more is no error. */
   sendToAgent(agentId: string, body: string): Promise<void>
-  /** Makes the agent's own command queue, or finds it; may be repeated. */
-  ensureAgentQueue(agentId: string): Promise<{ readonly url: string }>
+  /**
+   * Makes the agent's own command queue, or finds it; may be repeated.
+   * @param instanceId of EC2, where AWS says who calls: the queue opens to that instance alone (A6)
+   */
+  ensureAgentQueue(agentId: string, instanceId?: string | undefined): Promise<{ readonly url: string }>
   /** Deletes the agent's own queue with what is in it; one that is not there is no error. */
   removeAgentQueue(agentId: string): Promise<void>
   /** URL under which agents send beats. */

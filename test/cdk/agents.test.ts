@@ -53,7 +53,7 @@ describe('the template', () => {
 
   test('their role reads its files, calls the agent path and beats, nothing else (A6, A22)', () => {
     const [policy] = Object.entries(template.findResources('AWS::IAM::Policy'))
-      .filter(([id]) => id.startsWith('ClusterAgentsRole'))
+      .filter(([id]) => id.startsWith('ClusterAgentRole'))
       .map(
         ([, { Properties }]) =>
           Properties.PolicyDocument.Statement as { Action: unknown; Resource: unknown }[],
