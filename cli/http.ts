@@ -2,6 +2,7 @@
 import { styleText } from 'node:util'
 import { skewWarning, VERSION_HEADER } from '../protocol/skew.ts'
 import { MESETA_VERSION } from '../protocol/version.ts'
+import { credentialHeaders } from './credentials.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 
 /** Sends one JSON call and gives the parsed answer (undefined for an empty one). */
@@ -52,8 +53,9 @@ export async function openStream(url: string, body: unknown, signal: AbortSignal
 }
 
 async function send(url: string, init: RequestInit): Promise<Response> {
+  const who = credentialHeaders()
   try {
-    const headers = { ...init.headers, [VERSION_HEADER]: MESETA_VERSION }
+    const headers = { ...init.headers, ...who, [VERSION_HEADER]: MESETA_VERSION }
     const response = await fetch(url, { ...init, headers })
     warnOnce(skewWarning(`What answers at ${new URL(url).origin}`, response.headers.get(VERSION_HEADER)))
     return response
@@ -92,6 +94,12 @@ async function bodyOf(url: string, response: Response): Promise<string> {
 function refusal(url: string, status: number, text: string): CommandError {
   const said = text.trim() || `status ${status}`
   if (status === 404) return new CommandError(said, EXIT.notFound)
+  if (status === 401) {
+    return new CommandError(
+      `the cluster asks who you are (401): set MESETA_PRINCIPAL and MESETA_SECRET to one of its principals`,
+      EXIT.refused,
+    )
+  }
   if (status >= 500)
     return new CommandError(
       `${new URL(url).origin} could not do it now (${status}): ${said}; try again`,
