@@ -7,10 +7,10 @@
 import type { Change } from '../../master/decision.ts'
 import { DELIVERY_GRACE_MS } from '../../master/limits.ts'
 import type { Delivery, Framework, Lease, Loss, LossHead, Mail, Notifying } from '../../master/model.ts'
-import { all } from '../../store/store.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import type { Letter, Outlets, Sent } from '../ports/outlets.ts'
+import { listLosses, listMail } from '../scheduler/mailbox.ts'
 import { type Plan, plan } from '../scheduler/reader-state.ts'
 import { reconcilePage } from '../scheduler/reconcile-page.ts'
 import { nudgeNotifier } from '../tell.ts'
@@ -101,27 +101,13 @@ async function look(env: Environment, frameworkId: string): Promise<Seen | 'busy
   const { turnUntil = 0, nextTryAt = 0 } = standing(lease)
   if (turnUntil > now) return 'busy'
   if (nextTryAt > now) return 'waiting'
-  const listed = await Promise.all(
-    Array.from({ length: shards }, (_, shard) => all(env.store, 'mail', { frameworkId, shard })),
-  )
-  const mails = listed.flat().map(({ item }) => item)
-  const losses = await lossesAfter(env, lossHead, lease.lossesTold)
+  const [mails, losses] = await Promise.all([
+    listMail(env, { frameworkId, shards }),
+    listLosses(env, lossHead, lease.lossesTold),
+  ])
   const skewMs = 2 * env.settings.profile.tickMs
   const made = plan(stateOf(epoch, mails), { mail: mails, losses, called, now, skewMs })
   return { framework, delivery, lease, lossHead, losses, mails, made, now }
-}
-
-async function lossesAfter(
-  env: Environment,
-  head: LossHead | undefined,
-  told: number,
-): Promise<readonly Loss[]> {
-  if ((head?.last ?? 0) <= told) return []
-  const found = await all(env.store, 'losses', {})
-  return found
-    .map(({ item }) => item)
-    .filter(({ number }) => number > told && number <= (head?.last ?? 0))
-    .sort((a, b) => a.number - b.number)
 }
 
 function isIdle({ made, lossHead, lease }: Seen): boolean {

@@ -7,17 +7,17 @@
 // nothing of the new session.
 
 import type { Change } from '../../master/decision.ts'
-import { STREAM_HEARTBEAT_MS } from '../../master/limits.ts'
-import type { Framework, Lease, Loss, LossHead, Mail } from '../../master/model.ts'
+import type { Framework, Lease, LossHead, Mail } from '../../master/model.ts'
 import { READER_PAUSES, type ReaderPauses } from '../../master/settings.ts'
 import { sleep } from '../../protocol/clock.ts'
 import type { SchedulerEvent } from '../../protocol/messages.ts'
-import { all, StoreUnavailable } from '../../store/store.ts'
+import { StoreUnavailable } from '../../store/store.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { loadTogether } from '../load-together.ts'
 import { frameworkBell } from '../tell.ts'
 import { keepLease, type LeaseKeeper } from './lease.ts'
+import { hangBell, listLosses, listMail } from './mailbox.ts'
 import { presentOffer } from './present.ts'
 import { emptyState, type Plan, plan, type ReaderState, type Say } from './reader-state.ts'
 import { reconcilePage } from './reconcile-page.ts'
@@ -55,8 +55,6 @@ const REMOVED_AT_ONCE = 99
 const REMOVED_WITHIN_MS = 200
 /** So many are not listed again. */
 const REMOVED_FROM = 25
-/** Single gets up to this many losses; more are listed. */
-const LOSSES_AT_ONCE = 100
 
 interface Reading {
   readonly env: Environment
@@ -103,7 +101,7 @@ async function lookUntilOver(reading: Reading): Promise<SessionEnd> {
   const { env, session } = reading
   while (!session.closed.aborted) {
     // Hung up before the look: a ring during it must not be missed.
-    const bell = hung(reading)
+    const bell = hangBell(env, session.frameworkId, session.closed)
     const beganAt = env.clock.now()
     const outcome = await lookSafely(reading)
     const spentMs = env.clock.now() - beganAt
@@ -174,28 +172,6 @@ async function look(reading: Reading): Promise<Outcome> {
   const isStillHeld = (await removeSaid(reading, removable)) && (await noteLosses(reading, lossHead))
   if (!isStillHeld) return { end: await endOf(env, session) }
   return { pauseMs: pauseAfter(reading, made, now) }
-}
-
-async function listMail(env: Environment, { frameworkId, shards }: Session): Promise<Mail[]> {
-  const perShard = await Promise.all(
-    Array.from({ length: shards }, (_, shard) => all(env.store, 'mail', { frameworkId, shard })),
-  )
-  return perShard.flat().map(({ item }) => item)
-}
-
-async function listLosses(
-  env: Environment,
-  head: LossHead | undefined,
-  told: number,
-): Promise<readonly Loss[]> {
-  const last = head?.last ?? told
-  if (last <= told) return []
-  if (last - told <= LOSSES_AT_ONCE) {
-    const refs = Array.from({ length: last - told }, (_, index) => ({ number: told + 1 + index }))
-    return (await env.store.getMany('loss', refs)).filter((loss) => loss !== undefined)
-  }
-  const found = await all(env.store, 'losses', {})
-  return found.map(({ item }) => item).filter(({ number }) => number > told && number <= last)
 }
 
 async function said(reading: Reading, say: Say, framework: Framework): Promise<boolean> {
@@ -288,40 +264,4 @@ async function endOf(env: Environment, { frameworkId, epoch }: Session): Promise
   const framework = await env.store.get('framework', { frameworkId })
   if (framework === undefined || framework.state === 'removed') return 'removed'
   return framework.epoch > epoch && framework.state === 'connected' ? 'taken over' : 'disconnected'
-}
-
-interface Bell {
-  /** Until the next ring since the bell was hung, `ms`, or the end of the stream. */
-  wait(ms: number): Promise<void>
-  hasRung(): boolean
-  takeDown(): void
-}
-
-const TAKEN_DOWN = 'taken down'
-
-function hung({ env, session }: Reading): Bell {
-  const stop = new AbortController()
-  let isDown = false
-  let hasRung = false
-  const rung = env.bells
-    .wait(frameworkBell(session.frameworkId), STREAM_HEARTBEAT_MS, stop.signal)
-    .then(() => {
-      hasRung = !isDown
-    })
-  const takeDown = () => {
-    isDown = true
-    // With a reason of ours: an error with its stack would be made for each look.
-    stop.abort(TAKEN_DOWN)
-    session.closed.removeEventListener('abort', takeDown)
-  }
-  session.closed.addEventListener('abort', takeDown)
-  if (session.closed.aborted) takeDown()
-  return {
-    async wait(ms) {
-      await Promise.race([rung, sleep(env.clock, ms, stop.signal)])
-      takeDown()
-    },
-    hasRung: () => hasRung,
-    takeDown,
-  }
 }

@@ -1,13 +1,13 @@
 // One look of a poll: reads mailbox and session, does what the poller's ids allow, and gives what is to be said.
 import type { Change } from '../../../master/decision.ts'
-import type { Framework, Lease, Loss, LossHead, Mail } from '../../../master/model.ts'
+import type { Framework, Lease, Mail } from '../../../master/model.ts'
 import { jsonText } from '../../../protocol/codec.ts'
 import type { SchedulerEvent } from '../../../protocol/messages.ts'
-import { all } from '../../../store/store.ts'
 import { clusterTime } from '../../cluster-time.ts'
 import type { Environment } from '../../environment.ts'
 import { loadTogether } from '../../load-together.ts'
 import { pollHolder } from '../../scheduler/lease.ts'
+import { listLosses, listMail } from '../../scheduler/mailbox.ts'
 import { presentOffer } from '../../scheduler/present.ts'
 import { reconcilePage, turned } from '../../scheduler/reconcile-page.ts'
 import { type Held, type Piece, pageId, planPoll } from './poll-plan.ts'
@@ -55,8 +55,6 @@ const MAX_ANSWER_BYTES = 1024 * 1024
 const MAX_BATCHES = 500
 /** DynamoDB takes a hundred; one is the check of the lease. */
 const REMOVED_AT_ONCE = 99
-/** Single gets up to this many losses; more are listed. */
-const LOSSES_AT_ONCE = 100
 
 /** Throws StoreUnavailable while the table is away. */
 export async function lookForPoll(env: Environment, polled: Polled): Promise<PollLook> {
@@ -116,28 +114,6 @@ function endOf(framework: Framework | undefined, { streamId }: Polled): PollEnd 
 async function endNow(env: Environment, polled: Polled): Promise<PollEnd> {
   const framework = await env.store.get('framework', { frameworkId: polled.frameworkId })
   return endOf(framework, polled) ?? 'DISCONNECTED'
-}
-
-async function listMail(env: Environment, { frameworkId, shards }: Framework): Promise<Mail[]> {
-  const perShard = await Promise.all(
-    Array.from({ length: shards }, (_, shard) => all(env.store, 'mail', { frameworkId, shard })),
-  )
-  return perShard.flat().map(({ item }) => item)
-}
-
-async function listLosses(
-  env: Environment,
-  head: LossHead | undefined,
-  told: number,
-): Promise<readonly Loss[]> {
-  const last = head?.last ?? told
-  if (last <= told) return []
-  if (last - told <= LOSSES_AT_ONCE) {
-    const refs = Array.from({ length: last - told }, (_, index) => ({ number: told + 1 + index }))
-    return (await env.store.getMany('loss', refs)).filter((loss) => loss !== undefined)
-  }
-  const found = await all(env.store, 'losses', {})
-  return found.map(({ item }) => item).filter(({ number }) => number > told && number <= last)
 }
 
 /** False when the session is not ours any more: then nothing was changed. */

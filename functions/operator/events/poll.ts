@@ -2,7 +2,6 @@
 //
 // The poller is the reader: it says in each poll what its framework got, and nothing else leaves the mailbox. A poll
 // remembers nothing, so any number of copies of it may run, on any host, and any answer may get lost.
-import { STREAM_HEARTBEAT_MS } from '../../../master/limits.ts'
 import { READER_PAUSES } from '../../../master/settings.ts'
 import { sleep } from '../../../protocol/clock.ts'
 import { decodeJsonValue } from '../../../protocol/codec.ts'
@@ -11,7 +10,7 @@ import type { Environment } from '../../environment.ts'
 import { type HttpAnswer, text } from '../../http/types.ts'
 import { areDoorsClosed, closedAnswer } from '../../restore/doors.ts'
 import { disconnect } from '../../scheduler/disconnect.ts'
-import { frameworkBell } from '../../tell.ts'
+import { hangBell } from '../../scheduler/mailbox.ts'
 import { type Batch, lookForPoll, type PollEnd, type Polled, type PollLook } from './look.ts'
 
 /** A gateway gives up an answer after 29 s. */
@@ -85,7 +84,7 @@ async function lookUntilDue(env: Environment, polled: Polled, asked: Asked): Pro
   const settled = new Set<string>()
   for (let pauseMs = isIdle ? pauses.idleMs : pauses.firstMs; ; ) {
     // Hung up before the look: a ring during it must not be missed.
-    const bell = hung(env, polled.frameworkId)
+    const bell = hangBell(env, polled.frameworkId)
     const beganAt = env.clock.now()
     const look = await lookForPoll(env, polled).catch((error: unknown) => {
       bell.takeDown()
@@ -110,35 +109,6 @@ async function lookUntilDue(env: Environment, polled: Polled, asked: Asked): Pro
     await bell.wait(waitMs)
     if (bell.hasRung()) await sleep(env.clock, Math.min(restMs, leftMs))
     if (!isIdle) pauseMs = Math.min(pauseMs * 1.5, pauses.longestMs)
-  }
-}
-
-interface Bell {
-  wait(ms: number): Promise<void>
-  hasRung(): boolean
-  takeDown(): void
-}
-
-const TAKEN_DOWN = 'taken down'
-
-function hung(env: Environment, frameworkId: string): Bell {
-  const stop = new AbortController()
-  let hasRung = false
-  let isDown = false
-  const rung = env.bells.wait(frameworkBell(frameworkId), STREAM_HEARTBEAT_MS, stop.signal).then(() => {
-    hasRung = !isDown
-  })
-  const takeDown = () => {
-    isDown = true
-    stop.abort(TAKEN_DOWN)
-  }
-  return {
-    async wait(ms) {
-      await Promise.race([rung, sleep(env.clock, ms, stop.signal)])
-      takeDown()
-    },
-    hasRung: () => hasRung,
-    takeDown,
   }
 }
 
