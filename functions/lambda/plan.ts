@@ -18,7 +18,15 @@ export interface Plan {
 export interface Registered {
   readonly agents: boolean
   readonly frameworks: boolean
+  /** More than `MANY_AGENTS`: a look at them all is dear. */
+  readonly isMany?: boolean | undefined
 }
+
+/**
+ * A look of the allocator that finds nothing reads the ledger of each agent. Above so many it looks every five seconds,
+ * or with each tick if that is less often: what becomes free or is revived is nudged for at once, only refusals and lost nudges wait.
+ */
+export const MANY_AGENTS = 200
 
 /** What is planned ahead: a minute, and by how much the next schedule may be late. */
 const AHEAD_MS = 65_000
@@ -28,9 +36,14 @@ const ALLOCATE_MS = { least: 1_000, most: 5_000 }
 const AT_ONCE = 10
 
 /** Ticks by the profile while anything is registered; else one, so that what is left over is tidied up (R6). */
-export function plan({ tickMs }: Pick<Profile, 'tickMs'>, { agents, frameworks }: Registered): Plan {
+export function plan(
+  { tickMs }: Pick<Profile, 'tickMs'>,
+  { agents, frameworks, isMany = false }: Registered,
+): Plan {
   if (!agents && !frameworks) return { ticks: [{ delayMs: 0, offsetsMs: [0] }], allocateMs: [] }
-  const everyMs = Math.min(ALLOCATE_MS.most, Math.max(ALLOCATE_MS.least, tickMs))
+  const everyMs = isMany
+    ? Math.max(ALLOCATE_MS.most, tickMs)
+    : Math.min(ALLOCATE_MS.most, Math.max(ALLOCATE_MS.least, tickMs))
   return {
     ticks: ticksOf(tickMs),
     allocateMs: agents && frameworks ? times(everyMs) : [],
@@ -56,14 +69,21 @@ export async function isAnythingRegistered(
 ): Promise<Registered> {
   const { store, settings } = env
   const shards = Array.from({ length: settings.agentIndexShards }, (_, shard) => shard)
+  // Their number is of no interest beyond that it is large; ids are spread over the shards, not quite evenly.
+  const limit = Math.ceil(((MANY_AGENTS + 1) * Math.min(2, shards.length)) / shards.length)
   const [tick, frameworks, ...agents] = await Promise.all([
     store.get('tick', {}),
     isAnyFramework(store),
-    ...shards.map(async (shard) => (await store.query('agents', { shard }, { limit: 1 })).found.length > 0),
+    ...shards.map(async (shard) => (await store.query('agents', { shard }, { limit })).found.length),
   ])
+  const count = agents.reduce((sum, found) => sum + found, 0)
   // A restore goes on by ticks.
   const isRestoring = tick?.closed === true
-  return { agents: isRestoring || agents.includes(true), frameworks: isRestoring || frameworks }
+  return {
+    agents: isRestoring || count > 0,
+    frameworks: isRestoring || frameworks,
+    ...(count > MANY_AGENTS ? { isMany: true } : {}),
+  }
 }
 
 /** Page by page, because most of what is remembered may be removed. */

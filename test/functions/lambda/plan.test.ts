@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isAnythingRegistered, plan, sendPlan } from '../../../functions/lambda/plan.ts'
 import { detectTicks, readTick } from '../../../functions/lambda/ticks.ts'
 import { PROFILES, type ProfileName } from '../../../master/settings.ts'
+import type { Store } from '../../../store/store.ts'
 import { world } from '../agents/world.ts'
 
 const both = { agents: true, frameworks: true }
@@ -36,6 +37,27 @@ describe('a plan', () => {
     expect(plan(PROFILES.default, { agents: true, frameworks: false }).allocateMs).toEqual([])
     expect(plan(PROFILES.default, { agents: false, frameworks: true }).allocateMs).toEqual([])
   })
+
+  test('R13 where agents are many, the allocator looks at them all less often', () => {
+    const asked = (name: ProfileName) => plan(PROFILES[name], { ...both, isMany: true }).allocateMs
+    for (const name of ['fast', 'default'] as const)
+      expect(asked(name).slice(0, 3)).toEqual([0, 5_000, 10_000])
+    expect(asked('mesos').slice(0, 3)).toEqual([0, 10_000, 20_000])
+  })
+
+  test.each([1, 15])(
+    'agents are many above two hundred, in %i shards of their index',
+    async (agentIndexShards) => {
+      const w = await world()
+      const settings = { ...w.env.settings, agentIndexShards }
+      const listed = async (count: number) => {
+        const store = { ...w.env.store, query: countedOut(w.env.store, count / agentIndexShards) }
+        return (await isAnythingRegistered({ store, settings })).isMany
+      }
+      expect(await listed(150)).toBeUndefined()
+      expect(await listed(300)).toBe(true)
+    },
+  )
 
   test('who is registered', async () => {
     const w = await world()
@@ -126,3 +148,14 @@ describe('ticks', () => {
     expect(readTick(body)).toEqual({ delayMs: 0, offsetsMs: [0] })
   })
 })
+
+/** Every page of the index of agents has so many entries, or as many as are asked for. */
+function countedOut(store: Store, count: number): Store['query'] {
+  const entry = { kind: 'agents', item: {} }
+  return async (partition, ref, options) => {
+    if (partition !== 'agents') return await store.query(partition, ref, options)
+    const found = Array.from({ length: Math.min(count, options?.limit ?? count) }, () => entry)
+    // Only the number of what is found is looked at.
+    return { found } as unknown as Awaited<ReturnType<typeof store.query<typeof partition>>>
+  }
+}
