@@ -43,7 +43,8 @@ export const SHAPES: Readonly<Record<FunctionName, Shape>> = {
   scheduler: { timeout: STREAM_TIMEOUT, memoryMb: 1_024 },
   operator: { timeout: STREAM_TIMEOUT, memoryMb: 1_024 },
   agents: { timeout: Duration.seconds(29), memoryMb: 1_024 },
-  heartbeats: { timeout: Duration.seconds(5), memoryMb: 512 },
+  // It mostly waits for its batches to fill, which is billed by its memory; its process takes 55 MB.
+  heartbeats: { timeout: Duration.seconds(5), memoryMb: 128 },
   allocator: { timeout: Duration.seconds(20), memoryMb: 1_024 },
   detector: { timeout: Duration.seconds(20), memoryMb: 1_024 },
   planner: { timeout: Duration.seconds(30), memoryMb: 256 },
