@@ -168,6 +168,31 @@ deadLetters
   .argument('[id]', 'all without it')
   .action((id) => redriveDeadLetters(master(), id))
 
+program
+  .command('cost')
+  .description('estimate what the control plane costs in an AWS account, a month')
+  .option('--agents <n>', 'agents', whole, 100)
+  .option('--beats <seconds>', 'an agent beats this often', amount, 3)
+  .option('--tasks-per-second <r>', 'short tasks started, on average', amount, 0)
+  .option('--frameworks <n>', 'frameworks that are subscribed', whole, 1)
+  .addOption(
+    new Option(
+      '--delivery <how>',
+      'how frameworks hear: an open stream, polls of the connector, webhook or queue',
+    )
+      .choices(['stream', 'poll', 'notify'])
+      .default('stream'),
+  )
+  .option('--masters <type>', 'instance type of the three masters to compare with', 'm7g.large')
+  .option('--masters-disk <gb>', 'disk of each', amount, 50)
+  .addOption(json())
+  .action(async (options) => {
+    const { cost } = await import('./cost/command.ts')
+    const { agents, tasksPerSecond, frameworks, delivery } = options
+    const scenario = { agents, beatSeconds: options.beats, tasksPerSecond, frameworks, delivery }
+    cost({ ...scenario, masterType: options.masters, masterDiskGb: options.mastersDisk }, options.json)
+  })
+
 const dev = program.command('dev').description('faults for a cluster started by `npm start`')
 dev
   .command('kill-machine')

@@ -1,0 +1,55 @@
+// The counts behind the price list are true: counted anew, and failing when a beat or a task comes to cost more.
+import { describe, expect, test } from 'vitest'
+import { pauseOf } from '../../../cli/cost/beats.ts'
+import counts from '../../../cli/cost/counts.json' with { type: 'json' }
+import { waitMs } from '../../../functions/lambda/patient-heartbeats.ts'
+import { MANY_AGENTS } from '../../../functions/lambda/plan.ts'
+import { PROFILES } from '../../../master/settings.ts'
+import { countBeatsItem, countOperations, countPlans, countTask, type Operations } from './count.ts'
+
+/** What the machine's speed decides: how often updates go in one call, how often a reader happens to look. */
+const SLACK: Readonly<Record<string, number>> = {
+  'task, whole life': 0.25,
+  'stream, an idle minute': 0.1,
+  SUBSCRIBE: 0.5,
+}
+const FELL = 0.1
+
+describe('counted anew', () => {
+  test('R13 a beat, a tick, a turn, a stream cost no more than cli/cost/counts.json says', async () => {
+    expect(differences(await countOperations())).toEqual([])
+  })
+
+  test('a task’s whole life costs no more than cli/cost/counts.json says', async () => {
+    expect(differences(await countTask())).toEqual([])
+  })
+
+  test('the item of a shard of beats and the planner’s messages are as the file says', () => {
+    expect(countBeatsItem()).toEqual(counts.beatsItem)
+    expect(countPlans()).toEqual(counts.plans)
+    expect(MANY_AGENTS).toBe(counts.manyAgents)
+  })
+
+  test('R13 handlers of beats pause as the model has it', () => {
+    for (const { beatMs } of Object.values(PROFILES)) expect(pauseOf(beatMs)).toBe(waitMs({ beatMs }))
+  })
+})
+
+/** A sentence for each count that rose, and for each that fell by more than a tenth and was not written down. */
+function differences(counted: Operations): readonly string[] {
+  const known: Operations = counts.operations
+  return Object.entries(counted).flatMap(([name, now]) =>
+    Object.entries(now).flatMap(([what, value]) => {
+      const before = Object.entries(known[name] ?? {}).find(([key]) => key === what)?.[1]
+      const slack = SLACK[name] ?? 0
+      if (before === undefined) return [`${name} is not in the file: ${UPDATE}`]
+      // A thousandth is rounding.
+      if (value > before * (1 + slack) + 0.002) return [`${name}: ${what} rose from ${before} to ${value}`]
+      if (value < before * (1 - slack - FELL))
+        return [`${name}: ${what} fell from ${before} to ${value}: ${UPDATE}`]
+      return []
+    }),
+  )
+}
+
+const UPDATE = 'run `node test/cli/cost/write-counts.ts`'
