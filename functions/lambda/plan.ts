@@ -26,7 +26,7 @@ export interface Registered {
  * A look of the allocator that finds nothing reads the ledger of each agent. Above so many it looks every five seconds,
  * or with each tick if that is less often: what becomes free or is revived is nudged for at once, only refusals and lost nudges wait.
  */
-export const MANY_AGENTS = 200
+export const MANY_AGENTS = 50
 
 /** What is planned ahead: a minute, and by how much the next schedule may be late. */
 const AHEAD_MS = 65_000
