@@ -20,7 +20,12 @@ export function propsOf(read: Read): MesetaProps & StackProps {
   return {
     description: 'Meseta: a cluster manager that speaks Mesos',
     prefix: text(read, 'prefix'),
-    settings: { profile: text(read, 'profile') ?? 'default' },
+    settings: {
+      profile: text(read, 'profile') ?? 'default',
+      // Whoever tries a webhook there has it on the same machine.
+      ...(endpoint === undefined ? {} : { deliverToLoopback: true }),
+      ...settingsOf(read),
+    },
     bundlesDir: text(read, 'bundlesDir'),
     schedulerResponses: choice(read, 'responses', ['stream', 'buffered']),
     rollout: choice(read, 'rollout', ['canary', 'allAtOnce']),
@@ -31,6 +36,19 @@ export function propsOf(read: Read): MesetaProps & StackProps {
       ? {}
       : { emulator: { ...EMULATOR, endpoint, noAuthorizer: text(read, 'authorizer') === 'false' } }),
   }
+}
+
+/** `-c settings={"offerTimeoutMs":60000}`; the functions check what it says. */
+function settingsOf(read: Read): Readonly<Record<string, unknown>> {
+  const given = read('settings') ?? {}
+  try {
+    const value: unknown = typeof given === 'string' ? JSON.parse(given) : given
+    // An object of any keys.
+    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>
+  } catch {
+    // Said below.
+  }
+  throw new Error('the context value settings is a JSON object, such as {"offerTimeoutMs":60000}')
 }
 
 /** `-c agents=3` is one group of three machines. */

@@ -57,16 +57,18 @@ async function functions(place: Place, stack: string): Promise<readonly string[]
   }
 }
 
-/** CloudFormation names them after the stack, Lambda after the function. */
+/** CloudFormation names them after the stack, Lambda after the function, emulators in a folder of theirs. */
 async function logGroups(place: Place, stack: string): Promise<readonly string[]> {
   const found = await Promise.all(
-    [`${stack}-`, `/aws/lambda/${stack}-`].map(async (logGroupNamePrefix) => {
-      const input = { logGroupNamePrefix }
-      return namesOf(
-        (await callJson(place, 'logs', 'Logs_20140328.DescribeLogGroups', input)).logGroups,
-        'logGroupName',
-      )
-    }),
+    [`${stack}-`, `/aws/lambda/${stack}-`, `/aws/cloudformation/${stack}/`].map(
+      async (logGroupNamePrefix) => {
+        const input = { logGroupNamePrefix }
+        return namesOf(
+          (await callJson(place, 'logs', 'Logs_20140328.DescribeLogGroups', input)).logGroups,
+          'logGroupName',
+        )
+      },
+    ),
   )
   return found.flat()
 }
