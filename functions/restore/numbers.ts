@@ -36,14 +36,18 @@ async function restoreLosses(env: Environment): Promise<void> {
   })
 }
 
-/** Whoever was in the middle of a turn is not any more. */
+/**
+ * Whoever was in the middle of a turn is not any more. It is made if it is of after the backup: its fence would else
+ * begin below that of the turns which the table has forgotten.
+ */
 async function restoreAllocation(env: Environment): Promise<void> {
   const { timeline } = env.cluster
   await transact(env, {
     name: 'lease of a restored table',
     load: () => env.store.get('allocation', {}),
-    decide: (before): Decision<void> => {
-      if (before === undefined || timelineOf(before.fence) >= timeline) return nothing(undefined)
+    decide: (read): Decision<void> => {
+      const before: Allocation = read ?? { version: 0, fence: 0, expiresAt: 0, wanted: 0 }
+      if (timelineOf(before.fence) >= timeline) return nothing(undefined)
       const { holder: _, ...rest } = before
       const item: Allocation = { ...rest, fence: nextNumber(before.fence, timeline), expiresAt: 0 }
       return {

@@ -30,6 +30,11 @@ export class DetectionCheck {
     this.#view = view
   }
 
+  restoredBeats(was: Beats | undefined, is: Beats | undefined): void {
+    if (was !== undefined) this.#beats.delete(was.shard)
+    if (is !== undefined) this.onBeats(is)
+  }
+
   onBeats(beats: Beats): void {
     this.#beats.set(beats.shard, beats)
   }

@@ -22,6 +22,12 @@ export class OfferCheck {
     this.#gates.set(gate.frameworkId, of.set(gate.index, gate))
   }
 
+  /** As they stand in a restored table. */
+  restoredGate(was: Gate | undefined, is: Gate | undefined): void {
+    if (was !== undefined) this.#gates.get(was.frameworkId)?.delete(was.index)
+    if (is !== undefined) this.onGate(is)
+  }
+
   /** All gates say that the framework is removed; until then a call may still pass. */
   isShut(frameworkId: string): boolean {
     const gates = [...(this.#gates.get(frameworkId)?.values() ?? [])]

@@ -19,6 +19,7 @@ export class WholeCheck {
   /** Agents of which something was written since they were looked at. */
   #touched = new Set<string>()
   #asked: Asked[] = []
+  #isRestored = false
 
   constructor(view: View) {
     this.#view = view
@@ -32,11 +33,19 @@ export class WholeCheck {
     for (const asked of this.#asked) if (asked.session === session) asked.left.delete(taskId)
   }
 
+  /** The table knows nothing of a kill that was taken after its moment. */
+  restored(asOf: number): void {
+    this.#isRestored = true
+    for (const [key, at] of this.#killedAt) if (at >= asOf) this.#killedAt.delete(key)
+  }
+
   touched(agentId: string): void {
     this.#touched.add(agentId)
   }
 
   killed(key: string): void {
+    // Of a task that a restored table has forgotten nothing can be taken down; its framework says it again.
+    if (this.#isRestored && !this.#view.tasks.has(key)) return
     if (!this.#killedAt.has(key)) this.#killedAt.set(key, this.#view.time.now())
   }
 

@@ -29,6 +29,17 @@ export class WordCheck {
     if (body.kind === 'word') this.#words.set(`${frameworkId} ${key}`, body.status)
   }
 
+  /** Whoever was to be told has a new session by now, and reconciles. */
+  restored(): void {
+    this.#expected = []
+  }
+
+  /** A mailbox of a restored table, which may hold again what was said. */
+  restoredMail(was: Mail | undefined, is: Mail | undefined): void {
+    if (was !== undefined) this.#words.delete(`${was.frameworkId} ${was.key}`)
+    if (is !== undefined) this.put(is)
+  }
+
   /** As it goes onto the wire: whether anybody hears it is another matter. */
   written(frameworkId: string, { update }: SchedulerEvent): void {
     if (update !== undefined && update.status.uuid === undefined)

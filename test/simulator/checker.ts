@@ -4,16 +4,27 @@ import { isDeepStrictEqual } from 'node:util'
 import type { HttpAnswer } from '../../functions/http/types.ts'
 import { unsound } from '../../master/accounting.ts'
 import type { Change } from '../../master/decision.ts'
-import type { Executor, Framework, Ledger, Resources, Run, Task } from '../../master/model.ts'
+import type {
+  Executor,
+  Framework,
+  ItemKind,
+  Items,
+  Ledger,
+  Resources,
+  Run,
+  Task,
+} from '../../master/model.ts'
 import type { Settings } from '../../master/settings.ts'
 import type { AgentCall } from '../../protocol/agent-messages.ts'
 import type { SchedulerCall, SchedulerEvent, TaskState } from '../../protocol/messages.ts'
 import { add, contains, unallocate } from '../../protocol/resources.ts'
 import type { CommitResult, Store } from '../../store/store.ts'
+import type { Rewinding, Rewound } from './backups.ts'
 import { DetectionCheck } from './check-detection.ts'
 import { EndCheck } from './check-end.ts'
 import { NumberCheck } from './check-numbers.ts'
 import { OfferCheck } from './check-offers.ts'
+import { RestoreCheck } from './check-restore.ts'
 import { WholeCheck } from './check-whole.ts'
 import { WishCheck } from './check-wishes.ts'
 import { WordCheck } from './check-words.ts'
@@ -79,6 +90,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   readonly #words = new WordCheck(this)
   readonly #numbers = new NumberCheck(this)
   readonly #whole = new WholeCheck(this)
+  readonly restore = new RestoreCheck(this)
   /** By task, launch and number: the uuid of each update as its agent reported it. */
   readonly #reported = new Map<string, string>()
   quietSince: number | undefined
@@ -112,6 +124,56 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
         this.committed(changes)
         return result
       },
+    }
+  }
+
+  /** The table is as it was at an earlier time; what is believed from now on: check-restore.ts. */
+  restored({ asOf, items }: Rewinding): void {
+    this.restore.restored(items)
+    this.#numbers.restored(items)
+    this.#whole.restored(asOf)
+    this.#words.restored()
+    this.#refused = []
+    for (const one of items) this.#restoredItem(one)
+  }
+
+  #restoredItem({ kind, was, is }: Rewound): void {
+    const of = <K extends ItemKind>(_: K) => ({
+      // Of the kind that the place says, both of them.
+      was: was as Items[K] | undefined,
+      is: is as Items[K] | undefined,
+    })
+    switch (kind) {
+      case 'ledger':
+        replace(this.ledgers, of(kind), ({ agentId }) => agentId)
+        break
+      case 'framework':
+        replace(this.frameworks, of(kind), ({ frameworkId }) => frameworkId)
+        break
+      case 'task':
+        replace(this.tasks, of(kind), ({ frameworkId, taskId }) => `${frameworkId}/${taskId}`)
+        break
+      case 'run': {
+        const runs = ensure(this.runs, of(kind).was?.agentId ?? of(kind).is?.agentId ?? '')
+        replace(runs, of(kind), ({ frameworkId, taskId }) => `${frameworkId}/${taskId}`)
+        break
+      }
+      case 'executor': {
+        const executors = ensure(this.executors, of(kind).was?.agentId ?? of(kind).is?.agentId ?? '')
+        replace(executors, of(kind), ({ frameworkId, executorId }) => `${frameworkId}/${executorId}`)
+        break
+      }
+      case 'gate':
+        this.#offers.restoredGate(of(kind).was, of(kind).is)
+        break
+      case 'beats':
+        this.#detection.restoredBeats(of(kind).was, of(kind).is)
+        break
+      case 'mail':
+        this.#words.restoredMail(of(kind).was, of(kind).is)
+        break
+      default:
+        return
     }
   }
 
@@ -171,6 +233,9 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
           if (change.do === 'put') this.#words.put(change.item)
           else this.#words.removed(change.item)
           break
+        case 'tick':
+          if (change.do === 'put') this.restore.onTick(change.item)
+          break
         case 'framework':
           if (change.do === 'put') this.#onFramework(change.item)
           else this.frameworks.delete(change.item.frameworkId)
@@ -189,6 +254,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
     const { agentId } = ledger
     const before = this.ledgers.get(agentId)
     this.ledgers.set(agentId, ledger)
+    this.restore.onLedger(ledger)
     this.#offers.onLedger(ledger, before)
     const problem = unsound(ledger)
     if (problem !== undefined) this.violated('S1', problem, agentId)
@@ -234,6 +300,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   #checkSums(agentId: string): void {
     const ledger = this.ledgers.get(agentId)
     if (ledger === undefined || ledger.life !== 'active' || ledger.openWork !== undefined) return
+    if (this.restore.isUnderway) return
     const charged = [
       ...(this.runs.get(agentId)?.values() ?? []),
       ...(this.executors.get(agentId)?.values() ?? []),
@@ -313,6 +380,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
     const { frameworkId } = framework
     const before = this.frameworks.get(frameworkId)
     this.frameworks.set(frameworkId, framework)
+    this.restore.onFramework(framework)
     // A disconnect, a takeover and REVIVE void what was refused.
     if (
       before?.epoch !== framework.epoch ||
@@ -477,6 +545,14 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
     }
   }
 
+  /** Torn down, and alive again in a restored table. */
+  *tornDownAlive(): Iterable<string> {
+    for (const id of this.#tornDown) {
+      const state = this.frameworks.get(id)?.state
+      if (state !== undefined && state !== 'removed') yield id
+    }
+  }
+
   torndown(frameworkId: string): void {
     this.#tornDown.add(frameworkId)
   }
@@ -558,16 +634,28 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
 
   /** Each hundred steps: the whole, and what must happen within a bound. */
   often(quietSince: number | undefined): void {
-    this.quietSince = quietSince
+    // What closed doors held up is judged from their opening.
+    this.quietSince = quietSince === undefined ? undefined : Math.max(quietSince, this.restore.openedAt)
+    if (this.restore.isUnderway) return
     this.#offers.often()
     this.#words.often()
     this.#whole.often()
   }
 
   atTheEnd(frameworks: readonly SimFramework[], machines: readonly Machine[], quietMs: number): void {
+    if (this.restore.isUnderway) this.violated('L1', 'the doors of a restored table are still closed')
     new EndCheck(this).all(frameworks, machines, quietMs)
     for (const agentId of this.ledgers.keys()) this.#checkSums(agentId)
   }
+}
+
+function replace<T>(
+  map: Map<string, T>,
+  { was, is }: { readonly was: T | undefined; readonly is: T | undefined },
+  keyOf: (item: T) => string,
+): void {
+  if (was !== undefined) map.delete(keyOf(was))
+  if (is !== undefined) map.set(keyOf(is), is)
 }
 
 function ensure<T>(map: Map<string, Map<string, T>>, key: string): Map<string, T> {

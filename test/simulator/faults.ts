@@ -4,6 +4,7 @@ import type { SimFramework } from './framework.ts'
 import type { Machine } from './machine.ts'
 import type { Operator } from './operator.ts'
 import type { Plane } from './plane.ts'
+import type { Restores } from './restores.ts'
 import type { Story } from './story.ts'
 import type { Chance, VirtualTime } from './virtual-time.ts'
 import { CALM, type Weather } from './weather.ts'
@@ -17,6 +18,8 @@ export interface World {
   readonly machines: readonly Machine[]
   readonly frameworks: readonly SimFramework[]
   readonly operator: Operator
+  /** Absent where the table has no backups. */
+  readonly restores?: Restores | undefined
   readonly timeoutMs: number
   /** Absent where machines are no EC2 instances. */
   readonly cloud?: Cloud | undefined
@@ -56,6 +59,8 @@ export const USUAL = {
   terminateInstance: 1,
   interruptSpot: 0.7,
   scaleIn: 0.7,
+  /** In runs with backups it comes once, by itself. */
+  restore: 0,
 }
 
 export type FaultName = keyof typeof USUAL
@@ -233,6 +238,7 @@ export function faultsOf(world: World): Readonly<Record<FaultName, () => void>> 
       const ms = chance.between(10_000, 100_000)
       if (one !== undefined && isLongBefore(quietFrom, 360_000 + ms)) cloud?.scaleIn(one, ms)
     },
+    restore: () => world.restores?.strike(),
     operatorTeardown() {
       const one = framework()
       const { frameworkId } = one ?? {}

@@ -87,6 +87,8 @@ export class SimFramework {
   isSilent = false
   isDown = false
   isRemoved = false
+  /** The table was restored: a kill it has forgotten has to be said again. */
+  killsAgain = false
   #connecting = false
 
   #unanswered: { readonly session: Session; readonly offer: Offer }[] = []
@@ -336,23 +338,27 @@ export class SimFramework {
       ({ state, askableFrom }) => state === 'wanted' && askableFrom < this.#now(),
     )
     if (isInDoubt || chance.happens(0.3)) this.#reconcile(session)
+    if (this.killsAgain)
+      for (const task of this.live()) if (task.killedAt !== undefined) this.#kill(session, task)
     if (this.#now() > this.options.lastEnd) return
     if (chance.happens(0.4)) {
       const task = chance.of(this.live().filter(({ state }) => state !== 'wanted'))
-      if (task !== undefined) {
-        this.options.story.tell(
-          `${this.name} kills ${task.taskId}`,
-          this.name,
-          `${this.frameworkId}/${task.taskId}`,
-        )
-        void this.call(session, {
-          type: 'KILL',
-          kill: { task_id: { value: task.taskId }, agent_id: { value: task.agentId } },
-        }).then((status) => {
-          if (status === 202) task.killedAt = this.#now()
-        })
-      }
+      if (task !== undefined) this.#kill(session, task)
     }
+  }
+
+  #kill(session: Session, task: OwnTask): void {
+    this.options.story.tell(
+      `${this.name} kills ${task.taskId}`,
+      this.name,
+      `${this.frameworkId}/${task.taskId}`,
+    )
+    void this.call(session, {
+      type: 'KILL',
+      kill: { task_id: { value: task.taskId }, agent_id: { value: task.agentId } },
+    }).then((status) => {
+      if (status === 202) task.killedAt = this.#now()
+    })
   }
 
   /** Offers are wanted again as soon as tasks are missing. */

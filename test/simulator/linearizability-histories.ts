@@ -28,9 +28,17 @@ interface Asked {
   answeredAt: number | undefined
 }
 
+interface Ledgers {
+  /** Versions at the beginning; of others there is no ledger yet. */
+  readonly begins: ReadonlyMap<string, number>
+  readonly histories: Map<string, Operation<LedgerInput>[]>
+}
+
 export class Histories {
   readonly #clock: Clock
-  readonly #ledgers = new Map<string, Operation<LedgerInput>[]>()
+  #ledgers: Ledgers = { begins: new Map(), histories: new Map() }
+  /** What came before the table was restored: ledgers begin anew there, with the versions it has then. */
+  readonly #before: Ledgers[] = []
   readonly #accepts = new Map<string, Accept>()
   readonly #declines = new Map<string, Operation<OfferInput>[]>()
   /** By stream; which framework it is of, calls of the session say. */
@@ -50,7 +58,13 @@ export class Histories {
 
   ledgerRead(agentId: string, version: number | undefined, calledAt: number): void {
     const input = { do: 'read', version: version ?? 0 } as const
-    listIn(this.#ledgers, agentId).push({ input, calledAt, answeredAt: this.now() })
+    listIn(this.#ledgers.histories, agentId).push({ input, calledAt, answeredAt: this.now() })
+  }
+
+  /** Nobody who asked before hears of it any more. Offers and sessions do not come back: their histories go on. */
+  restored(versions: ReadonlyMap<string, number>): void {
+    this.#before.push(this.#ledgers)
+    this.#ledgers = { begins: versions, histories: new Map() }
   }
 
   /** A commit that is asked for; yields what is to be told of its answer, if anybody hears it. */
@@ -61,7 +75,7 @@ export class Histories {
       const expects = change.item.version
       const input = askedOf(change.do, expects)
       const operation: Asked = { input, calledAt: this.now(), answeredAt: undefined }
-      listIn(this.#ledgers, change.item.agentId).push(operation)
+      listIn(this.#ledgers.histories, change.item.agentId).push(operation)
       return [{ change, operation, expects }]
     })
     const isAlone = changes.length === 1 && changes[0]?.do === 'put'
@@ -131,11 +145,12 @@ export class Histories {
 
   /** The first history that is no sequence, as a sentence. */
   broken(): { readonly invariant: string; readonly text: string; readonly about: string } | undefined {
-    for (const [agentId, history] of this.#ledgers) {
-      const told = explain(history, LEDGER)
-      if (told !== undefined)
-        return { invariant: 'S1', text: `the ledger of ${agentId} ${told}`, about: agentId }
-    }
+    for (const { begins, histories } of [...this.#before, this.#ledgers])
+      for (const [agentId, history] of histories) {
+        const told = explain(history, { ...LEDGER, initial: begins.get(agentId) ?? LEDGER.initial })
+        if (told !== undefined)
+          return { invariant: 'S1', text: `the ledger of ${agentId} ${told}`, about: agentId }
+      }
     for (const [offerId, history] of this.#ofOffers()) {
       const told = explain(history, OFFER)
       if (told !== undefined) return { invariant: 'S2', text: `the offer ${offerId} ${told}`, about: offerId }

@@ -54,7 +54,12 @@ export function post(
     async function deliver(take: (answer: Answered) => void): Promise<void> {
       await new Promise<void>((go) => time.after(chance.between(1, 20), go))
       if (isCut() || chance.happens(weather.rates.netLost)) return
-      const { process, answer } = network.plane().front(chance)
+      const front = network.plane().front(chance, path)
+      if (front === undefined) {
+        time.after(chance.between(1, 50), () => reject(new NoAnswer('connection refused')))
+        return
+      }
+      const { process, answer } = front
       const forget = process.onDeath(() => {
         time.after(chance.between(1, 50), () => reject(new NoAnswer('connection reset')))
       })

@@ -12,6 +12,7 @@ import type { Calling } from '../../functions/operator/calls.ts'
 import { changeFeed } from '../../functions/operator/feed.ts'
 import { files } from '../../functions/operator/files.ts'
 import { operatorHandler } from '../../functions/operator/handler.ts'
+import { mesetaHandler } from '../../functions/operator/meseta.ts'
 import { verbosity } from '../../functions/operator/verbosity.ts'
 import { inProcessBells } from '../../functions/ports/bells.ts'
 import { type BatchHandler, consume, OUTAGE_MS } from '../../functions/ports/consume.ts'
@@ -40,6 +41,8 @@ export interface PlaneOptions extends PortFaults {
   readonly queues: MessageSource
   readonly settings: Settings
   readonly fronts: number
+  /** Whoever says that the table was restored says what time it is, too. */
+  readonly areClocksRight?: boolean | undefined
   /** Absent where machines are no EC2 instances. */
   readonly cloud?: Cloud | undefined
   readonly mutation?: Mutation | undefined
@@ -64,6 +67,11 @@ const FILLING_MS = { mesos: 1_500, default: 700, fast: 0 } as const
 /** SQS gives no larger batch of a FIFO queue. */
 const FULL = 10
 
+/** Where an operator says that the table was restored. */
+export const RESTORED_AT = '/api/v1/meseta'
+/** Nothing is parked here: whoever reads the queues tries for ever. */
+const NO_LETTERS = { list: async () => [], show: async () => undefined, redrive: async () => false }
+
 /** Errors of the weather are no bugs. */
 const EXPECTED = /simulated|message parked|did not answer|try again|Unavailable|TooContended/
 
@@ -72,6 +80,9 @@ export class Plane {
   #fronts: Host[] = []
   #others = new Map<FunctionName, Host>()
   #made = 0
+  readonly #alive = new Set<SimProcess>()
+  /** `nobody`: there is none; `restorer`: one front, for whoever restores the table. */
+  #serving: 'all' | 'nobody' | 'restorer' = 'all'
   #cluster: Environment['cluster'] = { id: '', timeline: 0 }
 
   private constructor(options: PlaneOptions) {
@@ -86,10 +97,35 @@ export class Plane {
     return plane
   }
 
+  /** All hosts die, and none comes after them. */
+  stop(): void {
+    this.#serving = 'nobody'
+    this.#fronts = []
+    this.#others.clear()
+    for (const process of [...this.#alive]) process.die()
+  }
+
+  /** After `stop`: one front that nobody but whoever restores the table can call. */
+  admitRestorer(): void {
+    this.#serving = 'restorer'
+  }
+
+  /** All the others begin beside the restorer, which goes on. */
+  complete(): void {
+    this.#serving = 'all'
+    while (this.#fronts.length < this.#options.fronts) this.#fronts.push(this.#host('front'))
+    this.#beginAll()
+  }
+
   /** All hosts die at once and new ones take over: a deployment, or the loss of all processes. */
   deploy(): void {
+    this.#serving = 'all'
     for (const host of [...this.#fronts, ...this.#others.values()]) host.process.die()
     this.#fronts = Array.from({ length: this.#options.fronts }, () => this.#host('front'))
+    this.#beginAll()
+  }
+
+  #beginAll(): void {
     for (const name of ['heartbeats', 'allocator', 'detector'] as const) this.#begin(name)
     if (this.#options.cloud !== undefined) this.#begin('instance-events')
   }
@@ -116,8 +152,12 @@ export class Plane {
     return host?.process.name ?? 'nobody'
   }
 
-  /** A front that answers this request, and its process: the connection breaks when that dies. */
-  front(chance: Chance): { readonly process: SimProcess; answer(request: HttpRequest): Promise<HttpAnswer> } {
+  /** A front that answers this request, and its process: the connection breaks when that dies. Or nobody listens. */
+  front(
+    chance: Chance,
+    path: string,
+  ): { readonly process: SimProcess; answer(request: HttpRequest): Promise<HttpAnswer> } | undefined {
+    if (this.#serving === 'nobody' || (this.#serving === 'restorer' && path !== RESTORED_AT)) return undefined
     const index = chance.whole(0, this.#fronts.length - 1)
     let host = this.#fronts[index]
     if (host === undefined || host.process.isDead) {
@@ -142,10 +182,12 @@ export class Plane {
   }
 
   #host(name: FunctionName): Host {
-    const { time, chance, settings } = this.#options
+    const { time, chance, settings, areClocksRight = false } = this.#options
     // Ticks are stamped by one clock; hosts that answer calls may be minutes off (F71).
-    const skewMs = name === 'front' ? 300_000 : 1_000
+    const skewMs = name === 'front' && !areClocksRight ? 300_000 : 1_000
     const process = new SimProcess(`${name} ${++this.#made}`, time, chance, chance.between(-skewMs, skewMs))
+    this.#alive.add(process)
+    process.onDeath(() => this.#alive.delete(process))
     const plain: Environment = {
       store: storeFor(process, this.#options.store, this.#options),
       queues: queuesFor(process, this.#options.queues, this.#options),
@@ -163,6 +205,7 @@ export class Plane {
       ...schedulerRoutes(env),
       { path: '/api/v1/agent', methods: { POST: (request: HttpRequest) => answerAgent(env, request) } },
       { path: '/api/v1', methods: { POST: operatorHandler(callingOf(env)) } },
+      { path: RESTORED_AT, methods: { POST: mesetaHandler({ env, deadLetters: NO_LETTERS }) } },
     ]
     return { process, env, handle: routed(env, routes) }
   }

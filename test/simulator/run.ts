@@ -15,6 +15,7 @@ const { values, positionals } = parseArgs({
     hours: { type: 'string', default: '0.5' },
     agents: { type: 'string', default: '20' },
     profile: { type: 'string', default: 'mesos' },
+    restores: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
     'crash-points': { type: 'boolean', default: false },
     bound: { type: 'string', default: '500' },
@@ -25,12 +26,13 @@ const { values, positionals } = parseArgs({
 
 if (values.help) {
   console.log(
-    'npm run simulate -- [--seed N] [--seeds N] [--hours H] [--agents N] [--profile fast|default|mesos]\nnpm run simulate -- --mutants [--only WORD]\nnpm run simulate -- --crash-points [pairs [--bound N]] [--only WORD]',
+    'npm run simulate -- [--seed N] [--seeds N] [--hours H] [--agents N] [--profile fast|default|mesos] [--restores]\nnpm run simulate -- --mutants [--only WORD]\nnpm run simulate -- --crash-points [pairs [--bound N]] [--only WORD]',
   )
   process.exit(0)
 }
 const profile = profileOf(values.profile)
-const common = { hours: number('hours'), agents: number('agents'), profile }
+const restores = values.restores ? { restores: true } : {}
+const common = { hours: number('hours'), agents: number('agents'), profile, ...restores }
 process.exit(await chosenWork())
 
 async function chosenWork(): Promise<number> {
@@ -59,7 +61,7 @@ async function seeds(): Promise<number> {
       failed += 1
       tellStory(result.violation)
       console.log(
-        `  again: npm run simulate -- --seed ${seed} --hours ${common.hours} --agents ${common.agents} --profile ${profile}`,
+        `  again: npm run simulate -- --seed ${seed} --hours ${common.hours} --agents ${common.agents} --profile ${profile}${values.restores ? ' --restores' : ''}`,
       )
     }
     seed += 1

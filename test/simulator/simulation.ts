@@ -7,8 +7,10 @@ import {
   type ReaderPauses,
   type Settings,
 } from '../../master/settings.ts'
-import { memoryStore } from '../../store/memory.ts'
+import { memoryRows } from '../../store/memory.ts'
+import { storeOver } from '../../store/over-rows.ts'
 import { UNBILLED_UNIT_BYTES } from '../../store/packing.ts'
+import { type BackedUpRows, backedUp } from './backups.ts'
 import { observedQueues } from './check-queues.ts'
 import { Checker } from './checker.ts'
 import { Cloud } from './cloud.ts'
@@ -19,6 +21,7 @@ import { type AgentMutation, Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { Operator } from './operator.ts'
 import { type Around, type Mutation, Plane } from './plane.ts'
+import { BEFORE_QUIET_MS, Restores } from './restores.ts'
 import { Story, Violation } from './story.ts'
 import { throttledStore } from './throttle.ts'
 import { nextRelease } from './versions.ts'
@@ -44,6 +47,8 @@ export interface SimulationOptions {
   readonly script?: ((world: World) => void) | undefined
   /** The last part of the run, ms; half of it when absent, at least 6 minutes and at most 15. */
   readonly quietMs?: number | undefined
+  /** Whether the table goes back in time once; absent: in one run of eight. */
+  readonly restores?: boolean | undefined
   /** ACCEPTs larger than one transaction; absent: one in a run of ten. */
   readonly bursts?: number | undefined
 }
@@ -63,6 +68,8 @@ const REGION = 'here'
 const START = Date.UTC(2030, 0, 1)
 /** Bells of the same host wake readers; that they look by themselves is mostly a test of patience. */
 const RARE_LOOKS: ReaderPauses = { firstMs: 1_000, longestMs: 5_000, busyForMs: 30_000, idleMs: 15_000 }
+/** Runs in which the table goes back in time. */
+const RESTORES = 1 / 8
 /** Nothing is begun, and nothing ends by itself, in the last of the quiet. */
 const STILL_MS = 4 * 60_000
 
@@ -100,8 +107,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
         observer: checker,
       })
     : undefined
+  // Its own chance: runs without a restore are what they were.
+  const restoreChance = new Chance(options.seed, 'restore')
+  const isUsual = options.faults === undefined && options.script === undefined
+  const isByChance = options.restores ?? (isUsual && restoreChance.happens(RESTORES))
+  const rows: BackedUpRows | undefined =
+    isByChance || (options.faults?.restore ?? 0) > 0 ? backedUp(memoryRows(), time) : undefined
+  const table = storeOver(rows ?? memoryRows(), time, { unitBytes: UNBILLED_UNIT_BYTES, remembers: true })
   // Started first: this clock drives everything, also its own making.
-  const table = memoryStore({ clock: time, unitBytes: UNBILLED_UNIT_BYTES, remembers: true })
   const making = Plane.start({
     time,
     chance,
@@ -113,6 +126,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     settings,
     cloud,
     fronts: chance.whole(2, 4),
+    areClocksRight: rows !== undefined,
     mutation: (env, name) => {
       const released = chance.happens(0.25) ? nextRelease(env) : env
       return options.mutation?.(released, name) ?? released
@@ -182,13 +196,24 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   }
   weather.scale({ ...ROUGH, ...options.rates }, chance.between(0.2, 1.5))
   const { timeoutMs } = settings.profile
+  const operator = new Operator(network, story)
+  const restores =
+    rows === undefined
+      ? undefined
+      : new Restores({
+          ...{ time, chance: restoreChance, story, weather, table: rows, plane, checker, histories },
+          ...{ store: table, operator, frameworks, start: START, quietFrom },
+        })
   const world: World = {
-    ...{ time, chance, story, weather, plane, machines, frameworks, timeoutMs, start },
-    operator: new Operator(network, story),
+    ...{ time, chance, story, weather, plane, machines, frameworks, timeoutMs, start, operator },
+    restores,
     cloud,
     quietFrom,
     drains: (agentId) => checker.drains(agentId),
-    marksGone: (agentId) => checker.marksGone(agentId),
+    marksGone: (agentId) => {
+      checker.marksGone(agentId)
+      restores?.marksGone(agentId)
+    },
     tearsDown: (frameworkId) => checker.torndown(frameworkId),
   }
   const faults = faultsOf(world)
@@ -200,6 +225,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     time.after(chance.between(5_000, options.strikeMs ?? 60_000), strike)
   }
   time.after(30_000, strike)
+  const latest = quietFrom - START - BEFORE_QUIET_MS
+  if (isByChance) time.after(restoreChance.between(90_000, latest), () => restores?.strike())
   let quietSince: number | undefined
   time.after(quietFrom - time.now(), () => {
     story.tell('FAULT no more faults from here')

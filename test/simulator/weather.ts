@@ -80,6 +80,15 @@ export class Weather {
     this.#outages.push({ from: this.#time.now(), until })
   }
 
+  /** Something of ours is away, apart from services; until what is yielded is called. */
+  away(): () => void {
+    const outage = { from: this.#time.now(), until: Number.POSITIVE_INFINITY }
+    this.#outages.push(outage)
+    return () => {
+      outage.until = this.#time.now()
+    }
+  }
+
   /** The longest time since `since` in which nothing was away, ms; outages shorter than `apartFromMs` do not count. */
   longestClear(since: number, apartFromMs = 0): number {
     const now = this.#time.now()
@@ -118,7 +127,8 @@ export class Weather {
     this.rates = CALM
     this.#throttledUntil.clear()
     const now = this.#time.now()
-    for (const outage of this.#outages) outage.until = Math.min(outage.until, now)
+    for (const outage of this.#outages)
+      if (Number.isFinite(outage.until)) outage.until = Math.min(outage.until, now)
     this.#storeAwayUntil = Math.min(this.#storeAwayUntil, now)
     this.#queuesAwayUntil = Math.min(this.#queuesAwayUntil, now)
   }
