@@ -22,7 +22,7 @@ export class DetectionCheck {
   /** When each agent was heard of by anybody, the newest at the end. */
   readonly #heard = new Map<string, number[]>()
   readonly #zones = new Map<string, string | undefined>()
-  /** Until when EC2's word about a machine may count against its agent. */
+  /** By instance: until when EC2's word about it may count against its agent. */
   readonly #ending = new Map<string, number>()
   #marks: Mark[] = []
 
@@ -50,18 +50,18 @@ export class DetectionCheck {
   }
 
   /** EC2 can say from now on that the machine does not run. */
-  ending(agentId: string): void {
-    this.#ending.set(agentId, Number.POSITIVE_INFINITY)
+  ending(instanceId: string): void {
+    this.#ending.set(instanceId, Number.POSITIVE_INFINITY)
   }
 
-  startedAgain(agentId: string): void {
-    this.#ending.set(agentId, this.#view.time.now() + VERDICT_MS)
+  startedAgain(instanceId: string): void {
+    this.#ending.set(instanceId, this.#view.time.now() + VERDICT_MS)
   }
 
   /** @param before the ledger that was judged */
   onMarked(before: Ledger): void {
     // By the word of EC2, which needs no timeout (R9).
-    if (this.#view.time.now() < (this.#ending.get(before.agentId) ?? 0)) return
+    if (this.#view.time.now() < (this.#ending.get(before.instanceId ?? '') ?? 0)) return
     const { time, weather, settings, violated } = this.#view
     const { agentId, beatShard } = before
     const { timeoutMs, tickMs } = settings.profile

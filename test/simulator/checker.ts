@@ -80,7 +80,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   readonly #sentAt = new Map<SchedulerCall, number>()
   readonly #starts = new Map<string, number>()
   readonly #tornDown = new Set<string>()
-  /** Of which an operator or EC2 has said, or is about to say, that they never return. */
+  /** Agents and instances of which an operator or EC2 has said, or is about to say, that they never return. */
   readonly #mayBeGone = new Set<string>()
   readonly #seen = new Map<string, SimFramework>()
   #tokens = new Set<string>()
@@ -269,7 +269,8 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
       if (ledger.offers[offerId] === undefined) this.#usedOffers.add(offerId)
     this.#onRefusals(ledger, before)
     if (before === undefined) return
-    if (before.life !== 'gone' && ledger.life === 'gone' && !this.#mayBeGone.has(agentId))
+    const isGone = before.life !== 'gone' && ledger.life === 'gone'
+    if (isGone && !this.#mayBeGone.has(agentId) && !this.#mayBeGone.has(before.instanceId ?? ''))
       this.violated('F14', `${agentId} is gone, and nobody said so: no operator, not EC2`, agentId)
     if (before.life === 'gone' && ledger.life !== 'gone')
       this.violated('S14', `${agentId} is back from the dead as ${ledger.life}`, agentId)
@@ -610,13 +611,13 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
     this.#mayBeGone.add(agentId)
   }
 
-  ending(agentId: string, how: 'stopped' | 'terminated'): void {
-    if (how === 'terminated') this.#mayBeGone.add(agentId)
-    this.#detection.ending(agentId)
+  ending(instanceId: string, how: 'stopped' | 'terminated'): void {
+    if (how === 'terminated') this.#mayBeGone.add(instanceId)
+    this.#detection.ending(instanceId)
   }
 
-  startedAgain(agentId: string): void {
-    this.#detection.startedAgain(agentId)
+  startedAgain(instanceId: string): void {
+    this.#detection.startedAgain(instanceId)
   }
 
   drains(agentId: string): void {

@@ -11,10 +11,10 @@ import type { Chance, VirtualTime } from './virtual-time.ts'
 import type { Weather } from './weather.ts'
 
 export interface CloudObserver {
-  /** From now on EC2 can say `stopped` or `terminated` of the agent's machine. */
-  ending(agentId: string, how: 'stopped' | 'terminated'): void
-  /** The machine of a stopped agent runs again. */
-  startedAgain(agentId: string): void
+  /** From now on EC2 can say so of the instance, whether or not an agent runs on it just now. */
+  ending(instanceId: string, how: 'stopped' | 'terminated'): void
+  /** A stopped one runs again. */
+  startedAgain(instanceId: string): void
 }
 
 /** What the cloud does to a machine; `Machine` is one. */
@@ -92,22 +92,22 @@ export class Cloud {
   /** Stopped and, after `ms`, started again: the same machine with the same disk. */
   stop(machine: Instance, ms: number): void {
     const { time, chance } = this.#options
-    const { instanceId, agentId } = machine
+    const { instanceId } = machine
     if (instanceId === undefined || machine.isOver) return
-    if (agentId !== undefined) this.#options.observer.ending(agentId, 'stopped')
+    this.#options.observer.ending(instanceId, 'stopped')
     machine.powerOff()
     // Nobody else starts it meanwhile.
     machine.isOver = true
     this.#becomes(instanceId, 'stopping')
     const stopping = chance.between(1_000, 30_000)
     time.after(stopping, () => this.#becomes(instanceId, 'stopped'))
-    time.after(stopping + ms, () => this.startAgain(machine, instanceId, agentId))
+    time.after(stopping + ms, () => this.startAgain(machine, instanceId))
   }
 
-  startAgain(machine: Instance, instanceId: string, agentId: string | undefined): void {
+  startAgain(machine: Instance, instanceId: string): void {
     if (machine.instanceId !== instanceId || !machine.isOver) return
     machine.isOver = false
-    if (agentId !== undefined) this.#options.observer.startedAgain(agentId)
+    this.#options.observer.startedAgain(instanceId)
     this.#becomes(instanceId, 'pending')
     this.#becomes(instanceId, 'running')
     void machine.start()
@@ -120,7 +120,7 @@ export class Cloud {
     if (instanceId === undefined || machine.isOver) return
     story.tell(`FAULT ${instanceId} of ${name} is terminated`, name, agentId)
     this.#agents.set(instanceId, agentId ?? '')
-    if (agentId !== undefined) this.#options.observer.ending(agentId, 'terminated')
+    this.#options.observer.ending(instanceId, 'terminated')
     machine.powerOff()
     machine.isOver = true
     this.#becomes(instanceId, 'shutting-down')

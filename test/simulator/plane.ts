@@ -110,16 +110,23 @@ export class Plane {
     this.#serving = 'restorer'
   }
 
-  /** All the others begin beside the restorer, which goes on. */
-  complete(): void {
+  /** All the others begin: beside the restorer, which goes on, or in its place. */
+  complete(doesRestorerDie: boolean): void {
     this.#serving = 'all'
-    while (this.#fronts.length < this.#options.fronts) this.#fronts.push(this.#host('front'))
-    this.#beginAll()
+    if (doesRestorerDie) this.#begunAnew()
+    else {
+      while (this.#fronts.length < this.#options.fronts) this.#fronts.push(this.#host('front'))
+      this.#beginAll()
+    }
   }
 
   /** All hosts die at once and new ones take over: a deployment, or the loss of all processes. */
   deploy(): void {
-    this.#serving = 'all'
+    // What there is to deploy to is being restored.
+    if (this.#serving === 'all') this.#begunAnew()
+  }
+
+  #begunAnew(): void {
     for (const host of [...this.#fronts, ...this.#others.values()]) host.process.die()
     this.#fronts = Array.from({ length: this.#options.fronts }, () => this.#host('front'))
     this.#beginAll()
@@ -141,9 +148,10 @@ export class Plane {
   double(chance: Chance, ms: number): string {
     const name = chance.of(['heartbeats', 'allocator', 'detector'] as const) ?? 'detector'
     const before = this.#others.get(name)
+    if (before === undefined) return 'nobody'
     this.#begin(name)
-    this.#options.time.after(ms, () => before?.process.die())
-    return before?.process.name ?? name
+    this.#options.time.after(ms, () => before.process.die())
+    return before.process.name
   }
 
   pauseOne(chance: Chance, ms: number): string {

@@ -69,9 +69,8 @@ export class Restores {
     // Whoever is not sure says it again: while it is under way, or when all is done.
     if (chance.happens(0.4)) time.after(chance.between(100, 60_000), () => void operator.restored())
     while (checker.restore.isUntouched) await this.#wait(LOOK_MS)
-    if (chance.happens(0.5)) plane.complete()
-    // Whoever restores dies over it, and the ticks go on.
-    else plane.deploy()
+    // Whoever restores may die over it, and the ticks go on.
+    plane.complete(chance.happens(0.5))
     while (checker.restore.isUnderway) await this.#wait(LOOK_MS)
     time.after(chance.between(1_000, 30_000), () => this.#sayAgain())
   }
