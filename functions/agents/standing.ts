@@ -1,6 +1,7 @@
 // Whether a call comes from an agent as it is now: its incarnation is the ledger's and its life allows it.
 import type { CallHeard } from '../../master/detection/beats.ts'
 import type { Ledger } from '../../master/model.ts'
+import { timelineOf } from '../../protocol/numbering.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { foreign } from './identity.ts'
@@ -19,8 +20,11 @@ export type Refusal =
 
 const RETRY_MS = 500
 
-/** Why a SYNC or UPDATES call cannot be taken now; undefined: it can. */
-export function refusal(ledger: Ledger | undefined, caller: Caller): Refusal | undefined {
+/**
+ * Why a SYNC or UPDATES call cannot be taken now; undefined: it can. In a new timeline an agent's list counts before
+ * anything else, also of one that the restore has not seen (restore-tears-a-transaction).
+ */
+export function refusal(ledger: Ledger | undefined, caller: Caller, timeline: number): Refusal | undefined {
   if (ledger === undefined) return { kind: 'register-again' }
   const stranger = foreign(ledger, caller)
   if (stranger !== undefined) return { kind: 'shutdown', why: stranger }
@@ -29,6 +33,7 @@ export function refusal(ledger: Ledger | undefined, caller: Caller): Refusal | u
   }
   if (ledger.life === 'unreachable' || ledger.life === 'removed') return { kind: 'register-again' }
   if (ledger.incarnation !== caller.incarnation) return { kind: 'register-again' }
+  if (timelineOf(ledger.incarnation) < timeline) return { kind: 'register-again' }
   if (ledger.openWork !== undefined) return { kind: 'not-yet', retryAfterMs: RETRY_MS }
   return ledger.life === 'returning' ? { kind: 'register-again' } : undefined
 }

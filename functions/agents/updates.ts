@@ -34,7 +34,7 @@ async function take(env: Environment, call: UpdatesCall): Promise<Taken> {
     lane: ledgerLane(call.agentId),
     load: () => load(env, call),
     decide: (loaded): Decision<Taken> => {
-      const refused = refusal(loaded.ledger, call)
+      const refused = refusal(loaded.ledger, call, context.cluster.timeline)
       const { ledger } = loaded
       if (refused !== undefined || ledger === undefined) return nothing(refused ?? { kind: 'register-again' })
       const decision = takeUpdates({ ...loaded, ledger }, call.updates, context)
@@ -69,7 +69,8 @@ async function takeAllExits(env: Environment, { agentId, incarnation, exits }: U
         }
       },
       decide: ({ ledger, ...loaded }) =>
-        ledger === undefined || refusal(ledger, { agentId, incarnation }) !== undefined
+        ledger === undefined ||
+        refusal(ledger, { agentId, incarnation }, context.cluster.timeline) !== undefined
           ? nothing(some.length)
           : takeExits({ ledger: ledger satisfies Ledger, ...loaded }, some, context),
     })

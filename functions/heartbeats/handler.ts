@@ -15,7 +15,7 @@ import {
 import { laggards } from '../../master/detection/lag.ts'
 import type { Beats, Ledger } from '../../master/model.ts'
 import { foreign, instanceOf } from '../agents/identity.ts'
-import { clusterTime } from '../cluster-time.ts'
+import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import type { QueueMessage } from '../ports/queues.ts'
 import { tell } from '../tell.ts'
@@ -69,7 +69,7 @@ async function writeGroup(
   }
   const all = messages.flatMap((message) => read(env, message, options))
   if (all.length === 0) return
-  const now = await clusterTime(env)
+  const { now, cluster } = await contextOf(env)
   const written = await transact(env, {
     name: 'beats',
     load: () => load(env, shard, all),
@@ -88,7 +88,7 @@ async function writeGroup(
     },
   })
   options.onWritten?.(written.after)
-  await tell(env, laggards(written.before, written.heard, written.ledgers))
+  await tell(env, laggards(written.before, written.heard, written.ledgers, cluster.timeline))
 }
 
 interface Written {

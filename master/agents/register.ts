@@ -136,18 +136,20 @@ function back(
   call: RegisterCall,
   context: Context,
 ): Decision<Registration> {
-  const isActive = before.life === 'active'
+  const restored = timelineOf(before.incarnation) < context.cluster.timeline
+  const wasActive = before.life === 'active'
+  const nothingToTake =
+    wasActive && before.digest === EMPTY_DIGEST && !listsAnything(call) && isEmptySums(before)
+  // One that a restore has not seen, because a torn table has it in no index, returns as all the others do.
+  const isActive = wasActive && (!restored || nothingToTake)
   const total = totalOf(call)
   // Offers of an agent that merely restarted go on, unless it has less than before.
-  const kept = isActive && contains(total, used(before))
+  const kept = wasActive && !restored && contains(total, used(before))
   const {
     ledger: emptied,
     mail,
     tell,
   } = kept ? { ledger: before, mail: [], tell: [] } : withdraw(before, loaded.frameworks, context)
-  const nothingToTake =
-    isActive && before.digest === EMPTY_DIGEST && !listsAnything(call) && isEmptySums(before)
-  const restored = timelineOf(before.incarnation) < context.cluster.timeline
   const { openWork: _, ...bare } = emptied
   const ledger: Ledger = {
     ...bare,

@@ -1,5 +1,6 @@
 // Who lags behind, by what its beats say: each finding is a nudge, and the next beat says it again.
 import type { Beat } from '../../protocol/agent-messages.ts'
+import { timelineOf } from '../../protocol/numbering.ts'
 import type { Tell } from '../decision.ts'
 import type { BeatRecord, Beats, Ledger } from '../model.ts'
 import type { Heard } from './beats.ts'
@@ -12,11 +13,12 @@ export function laggards(
   before: Beats,
   heard: readonly Heard[],
   ledgers: ReadonlyMap<string, Ledger>,
+  timeline: number,
 ): readonly Tell[] {
   const beats = heard.map(({ content }) => content).filter((content) => content.kind === 'beat')
   const byAgent = Map.groupBy(beats, ({ agentId }) => agentId)
   return [...byAgent].flatMap(([agentId, own]) => {
-    const nudge = nudgeFor(ledgers.get(agentId), before.agents[agentId], own)
+    const nudge = nudgeFor(ledgers.get(agentId), before.agents[agentId], own, timeline)
     return nudge === undefined ? [] : [{ tell: 'agent', agentId, nudge } as const]
   })
 }
@@ -25,6 +27,7 @@ function nudgeFor(
   ledger: Ledger | undefined,
   before: BeatRecord | undefined,
   beats: readonly Beat[],
+  timeline: number,
 ): Extract<Tell, { tell: 'agent' }>['nudge'] | undefined {
   const last = beats.at(-1)
   if (last === undefined) return undefined
@@ -33,6 +36,7 @@ function nudgeFor(
   if (ledger.life !== 'active' && ledger.life !== 'returning') return { kind: 'register' }
   // A table that was restored may know less than the agent does.
   if (last.incarnation > ledger.incarnation) return { kind: 'register' }
+  if (timelineOf(ledger.incarnation) < timeline) return { kind: 'register' }
   const earlier = beats.at(-2) ?? before
   const isSteady =
     earlier?.incarnation === last.incarnation &&

@@ -19,7 +19,7 @@ interface Life {
   readonly begun: number
 }
 
-/** One of everything that is more than one write: launches, ends, acknowledgements, kills, a loss, a return. */
+/** One of everything that is more than one write: launches, ends, kills, a registration, a loss, a return. */
 async function live(): Promise<Life> {
   let table: RestorableTable | undefined
   const w = await world({
@@ -40,6 +40,8 @@ async function live(): Promise<Life> {
     const whole = { type, framework_id: { value: framework.frameworkId }, ...body }
     await answerCall(w.env, whole, { streamId: framework.streamId })
   }
+  // Of an agent that is just made the table may hold the ledger, and nothing that leads to it.
+  const made = await w.agent()
   await one.launch(framework, ['t1', 't2', 't3'])
   await two.launch(framework, ['u1'])
   await dead.launch(framework, ['d1', 'd2'])
@@ -59,7 +61,7 @@ async function live(): Promise<Life> {
   await two.register()
   two.applied = two.generation
   await two.update('u1', 'TASK_RUNNING')
-  return { w, table, framework, agents: [one, two], dead, begun }
+  return { w, table, framework, agents: [one, two, made], dead, begun }
 }
 
 function stepsOf(table: RestorableTable, index: number): readonly Step[] {

@@ -30,7 +30,9 @@ export async function expectAgreement(
   // Of agents that do not come back nothing is known yet.
   const tasks = known.filter(({ agentId }) => there.has(agentId))
   const runs: Run[] = []
+  const index = (await all(w.store, 'agents', { shard: 0 })).map(({ item }) => item.agentId)
   for (const agent of agents) {
+    expect(index).toContain(agent.id)
     expect(await agent.ledger()).toMatchObject({ life: 'active', offers: {}, holds: {} })
     expect((await agent.ledger()).openWork).toBeUndefined()
     for (const { kind, item } of await all(w.store, 'agent', { agentId: agent.id })) {
