@@ -25,9 +25,15 @@ export class DetectionCheck {
   /** By instance: until when EC2's word about it may count against its agent. */
   readonly #ending = new Map<string, number>()
   #marks: Mark[] = []
+  #tickAt = 0
 
   constructor(view: View) {
     this.#view = view
+  }
+
+  /** Another pass begins. */
+  onTick(): void {
+    this.#tickAt = this.#view.time.now()
   }
 
   restoredBeats(was: Beats | undefined, is: Beats | undefined): void {
@@ -107,7 +113,9 @@ export class DetectionCheck {
     const { time, settings, ledgers, violated } = this.#view
     const { profile, maxExpiredShare, removalsPerMinute } = settings
     const { timeoutMs, tickMs } = profile
-    this.#marks = this.#marks.filter(({ at }) => at > time.now() - tickMs * 0.8)
+    // A detector that is replaced is followed by another pass at once.
+    const since = Math.max(time.now() - tickMs * 0.8, this.#tickAt)
+    this.#marks = this.#marks.filter(({ at }) => at >= since)
     const pass = this.#marks.filter((mark) => !this.#isOfDeadZone(mark.agentId))
     const lives = [...ledgers.values()].map(({ life }) => life)
     const reachable = lives.filter((life) => life === 'active' || life === 'returning').length + pass.length

@@ -91,6 +91,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   readonly #numbers = new NumberCheck(this)
   readonly #whole = new WholeCheck(this)
   readonly restore = new RestoreCheck(this)
+  #tickNumber = 0
   /** By task, launch and number: the uuid of each update as its agent reported it. */
   readonly #reported = new Map<string, string>()
   quietSince: number | undefined
@@ -234,7 +235,10 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
           else this.#words.removed(change.item)
           break
         case 'tick':
-          if (change.do === 'put') this.restore.onTick(change.item)
+          if (change.do !== 'put') break
+          if (change.item.number !== this.#tickNumber) this.#detection.onTick()
+          this.#tickNumber = change.item.number
+          this.restore.onTick(change.item)
           break
         case 'framework':
           if (change.do === 'put') this.#onFramework(change.item)

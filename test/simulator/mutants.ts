@@ -4,6 +4,7 @@ import type { AgentMutation } from './machine.ts'
 import { AGENT_MUTANTS } from './mutants-agent.ts'
 import { CONTROL_MUTANTS } from './mutants-control.ts'
 import { DETECTION_MUTANTS } from './mutants-detection.ts'
+import { RESTORE_MUTANTS } from './mutants-restore.ts'
 import type { Mutation } from './plane.ts'
 import { type SimulationOptions, simulate } from './simulation.ts'
 
@@ -21,7 +22,12 @@ export interface Mutant {
 export const MAX_SEEDS = 20
 const GROUND = { hours: 0.2, agents: 5, profile: 'mesos', strikeMs: 30_000 } as const
 
-export const MUTANTS: readonly Mutant[] = [...CONTROL_MUTANTS, ...DETECTION_MUTANTS, ...AGENT_MUTANTS]
+export const MUTANTS: readonly Mutant[] = [
+  ...CONTROL_MUTANTS,
+  ...DETECTION_MUTANTS,
+  ...AGENT_MUTANTS,
+  ...RESTORE_MUTANTS,
+]
 
 export interface Hunted {
   readonly name: string
