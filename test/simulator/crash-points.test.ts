@@ -1,7 +1,7 @@
 // A process dies at each place of each handler, before and after its call; the cluster converges each time.
 import { expect, test } from 'vitest'
 import { pairs, placesOf, singles } from './crash-points.ts'
-import { inThreads } from './workers.ts'
+import { onAllCores } from './workers.ts'
 
 /** Every kind of work that the scenario must come to, or places are missing. */
 const WORK = [
@@ -31,7 +31,7 @@ test('F62: handlers may die at every call they make, before and after', {
   const crashes = singles(places)
   const failed: string[] = []
   let index = 0
-  for await (const { result } of inThreads(crashes.map((at) => ({ job: 'crash point', at }) as const))) {
+  for await (const { result } of onAllCores(crashes.map((at) => ({ job: 'crash point', at }) as const))) {
     const [crash] = crashes[index++] ?? []
     if (result.violation !== undefined)
       failed.push(

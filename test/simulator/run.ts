@@ -5,7 +5,7 @@ import { PROFILES } from '../../master/settings.ts'
 import { pairs, placesOf, singles } from './crash-points.ts'
 import { findMutants } from './mutants.ts'
 import type { SimulationOutcome } from './simulation.ts'
-import { inThreads } from './workers.ts'
+import { onAllCores } from './workers.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -50,7 +50,7 @@ async function seeds(): Promise<number> {
   let failed = 0
   let cpuSeconds = 0
   let seed = first
-  for await (const { result, ...used } of inThreads(jobs, progress.done)) {
+  for await (const { result, ...used } of onAllCores(jobs, progress.done)) {
     progress.clear()
     cpuSeconds += used.cpuSeconds
     const counts = Object.entries(result.counts).map(([name, value]) => `${value} ${name}`)
@@ -87,7 +87,7 @@ async function crashPoints(): Promise<number> {
   const jobs = crashes.map((at) => ({ job: 'crash point', at }) as const)
   let failed = 0
   let index = 0
-  for await (const { result } of inThreads(jobs, progress.done)) {
+  for await (const { result } of onAllCores(jobs, progress.done)) {
     const crash = crashes[index++] ?? []
     // A second place may not be come to any more once the first crash has struck.
     if (result.violation === undefined && result.reached > 0) continue

@@ -1,7 +1,7 @@
 // The simulator itself: two hundred short seeds hold every invariant, and one seed is one story (S21).
 import { describe, expect, test } from 'vitest'
 import { simulate } from './simulation.ts'
-import { inThreads } from './workers.ts'
+import { onAllCores } from './workers.ts'
 
 /**
  * Small clusters for a short time: most faults strike within the first minutes, and the last four are quiet, which is
@@ -17,7 +17,7 @@ describe('simulated clusters under faults', () => {
     })
     const failed: string[] = []
     let commits = 0
-    for await (const { result } of inThreads(jobs)) {
+    for await (const { result } of onAllCores(jobs)) {
       commits += result.commits
       if (result.violation === undefined) continue
       failed.push([`seed ${result.seed}`, result.violation.text, ...result.violation.story].join('\n'))

@@ -1,11 +1,14 @@
-// Simulations on all cores: threads that take one job after the other; results come in the order of the jobs.
+// Simulations on all cores: processes that take one job after the other; results come in the order of the jobs.
+import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { setFlagsFromString } from 'node:v8'
-import { isMainThread, parentPort, Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import { type CrashPointJob, type CrashPointOutcome, crashAt } from './crash-points.ts'
 import { type SimulationOptions, type SimulationOutcome, simulate } from './simulation.ts'
 
-/** What a thread can be asked for: plain data, for it crosses between threads. */
+/** Says to this file that it was forked. */
+const WORKER = 'simulate'
+
+/** What a process can be asked for: plain data, for it crosses between processes. */
 export type Job =
   | { readonly job: 'seed'; readonly options: PlainOptions }
   | { readonly job: 'crash point'; readonly at: CrashPointJob }
@@ -18,41 +21,43 @@ interface Results {
   readonly 'crash point': CrashPointOutcome
 }
 
-/** A simulation makes a gigabyte of short-lived objects; with more room for them, fewer live long enough to be moved. */
-const YOUNG_MB = 128
+/**
+ * All cores are busy with simulations: threads that help to collect garbage or to compile would only take turns with
+ * them. A simulation makes a gigabyte of short-lived objects; with more room for them, fewer live long enough to be
+ * moved.
+ */
+const FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32']
 
 export interface Done<K extends keyof Results> {
   readonly result: Results[K]
-  /** Processor time of the thread, s. */
+  /** Processor time of the process, s. */
   readonly cpuSeconds: number
 }
 
 /**
  * Does all jobs, as many at once as there are cores, and yields what became of each in their order.
- * @throws when a thread dies: a simulation itself never throws
+ * @throws when a process dies: a simulation itself never throws
  */
-export async function* inThreads<K extends keyof Results>(
+export async function* onAllCores<K extends keyof Results>(
   jobs: readonly (Job & { readonly job: K })[],
   onDone: (done: number) => void = () => {},
-  threads: number = availableParallelism(),
+  processes: number = availableParallelism(),
 ): AsyncGenerator<Done<K>> {
   const slots = jobs.map(() => Promise.withResolvers<Done<K>>())
-  // Looked at in order, later; a thread that dies early must not end the process by itself.
+  // Looked at in order, later; one that dies early must not end everything by itself.
   for (const { promise } of slots) promise.catch(() => {})
-  // All cores are busy with simulations: threads that help to collect garbage would only take turns with them.
-  setFlagsFromString('--single-threaded-gc')
   let next = 0
   let done = 0
-  const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
-    const worker = new Worker(new URL(import.meta.url), {
-      execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  const workers = Array.from({ length: Math.min(processes, jobs.length) }, () => {
+    const worker = fork(fileURLToPath(import.meta.url), [WORKER], {
+      execArgv: FLAGS,
+      serialization: 'advanced',
     })
     let own = -1
     const take = () => {
       own = next++
       const job = jobs[own]
-      if (job !== undefined) worker.postMessage(job)
+      if (job !== undefined) worker.send(job)
     }
     worker.on('message', (answer: Done<K>) => {
       slots[own]?.resolve(answer)
@@ -60,22 +65,26 @@ export async function* inThreads<K extends keyof Results>(
       take()
     })
     worker.on('error', (error) => slots[own]?.reject(error))
+    worker.on('exit', (code, signal) =>
+      slots[own]?.reject(new Error(`a simulation's process ended: ${signal ?? code}`)),
+    )
     take()
     return worker
   })
   try {
     for (const { promise } of slots) yield await promise
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()))
+    for (const worker of workers) worker.kill()
   }
 }
 
-if (!isMainThread && parentPort !== null) {
-  const port = parentPort
-  port.on('message', async (job: Job) => {
-    const before = process.threadCpuUsage()
+if (process.argv[2] === WORKER && process.send !== undefined) {
+  process.on('message', async (job: Job) => {
+    const before = process.cpuUsage()
     const result = job.job === 'seed' ? await simulate(job.options) : await crashAt(job.at)
-    const { user, system } = process.threadCpuUsage(before)
-    port.postMessage({ result, cpuSeconds: (user + system) / 1e6 })
+    const { user, system } = process.cpuUsage(before)
+    process.send?.({ result, cpuSeconds: (user + system) / 1e6 })
   })
+  // Whoever asked is gone.
+  process.on('disconnect', () => process.exit())
 }
