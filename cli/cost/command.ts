@@ -42,19 +42,19 @@ export function printed(bill: Bill): string {
   const sums = CAUSES.map((cause) => usd(bill.services.reduce((sum, line) => sum + line[cause], 0)))
   const heard = frameworks === 0 ? '' : ` (${delivery})`
   return [
-    `Control plane a month, USD: ${agents} agents, a beat each ${beatSeconds} s, ${tasksPerSecond} tasks/s, ${frameworks} frameworks${heard}`,
+    `Control plane a month, USD: ${agents} ${agents === 1 ? 'agent' : 'agents'}, a beat each ${beatSeconds} s, ${tasksPerSecond} tasks/s, ${frameworks} ${frameworks === 1 ? 'framework' : 'frameworks'}${heard}`,
     styleText(
       'dim',
       `${bill.region}, list prices of ${bill.pricesAsOf}, free tiers left out; machines of agents, data transfer and tax not counted`,
     ),
     '',
     table(
-      ['SERVICE', ...CAUSES.map((cause) => cause.toUpperCase()), 'TOTAL'],
+      ['SERVICE', ...[...CAUSES, 'total'].map((head) => head.toUpperCase().padStart(WIDTH))],
       [...lines, ['total', ...sums, styleText('bold', usd(bill.total))]],
     ),
     '',
     table(
-      ['AND', 'USD'],
+      ['AND', 'USD'.padStart(WIDTH)],
       [
         ...(bill.perAgentMonth === null || bill.perAgentMonthOfBeats === null
           ? []
@@ -77,11 +77,14 @@ export function printed(bill: Bill): string {
     '',
     styleText(
       'dim',
-      `Deployed with settings ${JSON.stringify(settings)}. The dashboard is ${usd(bill.dashboard)} more where the account has three already.`,
+      `Deployed with settings ${JSON.stringify(settings)}. The dashboard is ${bill.dashboard.toFixed(2)} more where the account has three already.`,
     ),
   ].join('\n')
 }
 
+/** Of a column of money. */
+const WIDTH = 10
+
 function usd(amount: number): string {
-  return amount.toFixed(2).padStart(9)
+  return amount.toFixed(2).padStart(WIDTH)
 }

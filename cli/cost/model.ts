@@ -241,8 +241,7 @@ function ofFrameworks(context: Context): Usage {
   const minute = operation('stream, an idle minute')
   if (delivery === 'notify') {
     const looks = (frameworks * SECONDS) / NOTIFIER_LOOK_SECONDS
-    const look = times(minute, NOTIFIER_LOOK_SECONDS / 60)
-    use.invoke('notifier', looks, look)
+    use.invoke('notifier', looks, operation('delivery: a look'))
     use.add('sqs.request', looks)
     use.received('sqs.request', looks)
     return use.usage
@@ -285,6 +284,11 @@ function ofTasks(context: Context): Usage {
   use.call('agents', tasks * life.agentCalls, share)
   // A nudge is sent, found by a poll that was open anyhow, and deleted.
   use.add('sqs.request', 2 * tasks * life.nudges)
+  if (context.delivery === 'notify') {
+    use.invoke('notifier', tasks * EVENTS_PER_TASK, operation('delivery: an event'))
+    use.add('sqs.request', tasks * EVENTS_PER_TASK)
+    use.received('sqs.request', tasks * EVENTS_PER_TASK)
+  }
   const nudges = tasksPerSecond * life.turns
   const turn = turnOf(context)
   const turnSeconds = (BASE_MS + STORE_CALL_MS * (turn.storeCalls ?? 0)) / 1_000

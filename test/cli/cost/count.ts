@@ -4,6 +4,7 @@ import { allocate } from '../../../functions/allocator/handler.ts'
 import { TICK_READ_MS } from '../../../functions/cluster-time.ts'
 import { detect } from '../../../functions/detector/handler.ts'
 import { isAnythingRegistered, plan } from '../../../functions/lambda/plan.ts'
+import { notify } from '../../../functions/notifier/handler.ts'
 import type { Queues } from '../../../functions/ports/queues.ts'
 import { PROFILES } from '../../../master/settings.ts'
 import { type Counted, counted } from '../../../store/counting.ts'
@@ -60,6 +61,7 @@ export async function countOperations(): Promise<Operations> {
       'batch of beats: a beat': beat,
       ...agent,
       ...(await stream(clock)),
+      ...(await delivery(clock)),
     }
   } finally {
     clock.stop()
@@ -252,7 +254,7 @@ async function stream(clock: TestClock): Promise<Operations> {
   const made = await world(clock, {})
   const ending = new AbortController()
   await detect(made.env)
-  let reading: Promise<void> | undefined
+  let reading: Promise<string> | undefined
   const SUBSCRIBE = await made.count(async () => {
     reading = made.subscribe(ending.signal)
     await clock.advance(200, { stepMs: 50 })
@@ -263,6 +265,27 @@ async function stream(clock: TestClock): Promise<Operations> {
   ending.abort()
   await reading
   return { SUBSCRIBE, 'stream, an idle minute': busy }
+}
+
+/** A framework that is called: a look that finds nothing, and one offer told. */
+async function delivery(clock: TestClock): Promise<Operations> {
+  const made = await world(clock)
+  await detect(made.env)
+  await made.register(1)
+  await made.beat(1)
+  const labels = [
+    { key: 'meseta.delivery', value: 'webhook' },
+    { key: 'meseta.delivery.url', value: 'https://framework.example/events' },
+  ]
+  const frameworkId = await made.subscribe(new AbortController().signal, labels)
+  const body = JSON.stringify({ frameworkId })
+  const look = () =>
+    made.count(() => notify(made.env, [{ id: 'nudge', body, sentAt: clock.now(), receiveCount: 1 }]))
+  await look()
+  const idle = await look()
+  await allocate(made.env)
+  const told = await look()
+  return { 'delivery: a look': idle, 'delivery: an event': told }
 }
 
 const MINUTE = 60_000

@@ -35,8 +35,8 @@ export interface World {
   agentCall(call: AgentCall): Promise<unknown>
   /** A batch of beats, one of each of the first agents. */
   beat(count: number): Promise<void>
-  /** A framework whose stream stays open until `closed`. */
-  subscribe(closed: AbortSignal): Promise<void>
+  /** A framework whose stream stays open until `closed`, or one that is called by webhook: its id. */
+  subscribe(closed: AbortSignal, labels?: readonly object[]): Promise<string>
 }
 
 const log: Log = { info() {}, warn() {}, error() {} }
@@ -64,6 +64,10 @@ export async function world(clock: Clock, settings: object = {}): Promise<World>
     log,
     bells: { ring() {}, wait: (_, ms, signal) => waited(clock, ms, signal) },
     cluster: await ensureCluster(counting.store, randomIds, clock),
+    outlets: {
+      refusal: async () => undefined,
+      send: async ({ letters }) => ({ taken: letters, refused: [] }),
+    },
   }
   const agents: { readonly agentId: string; readonly incarnation: number; readonly group: string }[] = []
   let number = 0
@@ -111,13 +115,24 @@ export async function world(clock: Clock, settings: object = {}): Promise<World>
       })
       assert.deepEqual(await heartbeats(env, batch), [])
     },
-    async subscribe(closed) {
+    async subscribe(closed, labels) {
       const [route] = schedulerRoutes(env)
-      const info = { user: 'root', name: 'counted', failover_timeout: 3_600 }
+      const info = {
+        user: 'root',
+        name: 'counted',
+        failover_timeout: 3_600,
+        ...(labels && { labels: { labels } }),
+      }
       const call = { type: 'SUBSCRIBE', subscribe: { framework_info: info } }
       const answer = await route?.methods.POST?.(request('/api/v1/scheduler', call))
-      assert(answer !== undefined && isStream(answer.body))
-      await answer.body.open(async () => true, closed)
+      assert.equal(answer?.status, 200)
+      let head = isStream(answer.body) ? '' : Buffer.from(answer.body).toString()
+      if (isStream(answer.body))
+        await answer.body.open(async (record) => {
+          head += Buffer.from(record).toString()
+          return true
+        }, closed)
+      return /"framework_id":\{"value":"([^"]+)"/.exec(head)?.[1] ?? ''
     },
   }
   return made

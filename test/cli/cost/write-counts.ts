@@ -13,5 +13,5 @@ const counts = {
   operations: { ...(await countOperations()), ...(await countTask()) },
 }
 writeFileSync(join(ROOT, 'cli/cost/counts.json'), `${JSON.stringify(counts, null, 2)}\n`)
-console.log('cli/cost/counts.json written')
+console.log('cli/cost/counts.json written; now `node bench/cost-plot.ts`')
 process.exit(0)
