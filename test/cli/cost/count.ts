@@ -12,7 +12,7 @@ import { writeItem } from '../../../store/items.ts'
 import { sizeOf } from '../../../store/rows.ts'
 import { startCluster } from '../../cluster.ts'
 import { commandTask, TestFramework } from '../../framework.ts'
-import { movedClock } from '../../moved-clock.ts'
+import { type StillClock, stillClock } from './still-clock.ts'
 import { type Asked, type World, world } from './world.ts'
 
 export type Operations = Readonly<Record<string, Partial<Asked & Calls>>>
@@ -34,37 +34,33 @@ const TIMED =
 
 /** Everything but the life of a task: the functions one by one, with the settings of a deployed cluster. */
 export async function countOperations(): Promise<Operations> {
-  const clock = movedClock()
-  try {
-    const empty = await world(clock)
-    await detect(empty.env)
-    await settled(empty, clock)
-    const one = await clusterOf(clock, SHARD, {})
-    const three = await clusterOf(clock, 3 * SHARD, { beatShards: 1 })
-    const tick = await meanTick(one, SHARD)
-    const tickAgent = per(minus(await meanTick(three, 3 * SHARD), tick), 2 * SHARD)
-    const turn = await one.count(() => allocate(one.env))
-    const turnAgent = per(minus(await three.count(() => allocate(three.env)), turn), 2 * SHARD)
-    const batch = await meanBatch(one, clock, 1)
-    const beat = per(minus(await meanBatch(one, clock, 10), batch), 9)
-    const agent = await registered(clock)
-    return {
-      'planner, nothing registered': await empty.count(() => isAnythingRegistered(empty.env)),
-      'tick, nothing registered': await meanTick(empty, 0),
-      planner: await one.count(() => isAnythingRegistered(one.env)),
-      tick: minus(minus(tick, times(tickAgent, SHARD)), SHARD_OF_TICK),
-      'tick: a shard of beats': SHARD_OF_TICK,
-      'tick: an agent': tickAgent,
-      turn: minus(turn, times(turnAgent, SHARD)),
-      'turn: an agent': turnAgent,
-      'batch of beats, shard of 50': minus(batch, beat),
-      'batch of beats: a beat': beat,
-      ...agent,
-      ...(await stream(clock)),
-      ...(await delivery(clock)),
-    }
-  } finally {
-    clock.stop()
+  const clock = stillClock()
+  const empty = await world(clock)
+  await detect(empty.env)
+  await settled(empty, clock)
+  const one = await clusterOf(clock, SHARD, {})
+  const three = await clusterOf(clock, 3 * SHARD, { beatShards: 1 })
+  const tick = await meanTick(one, SHARD)
+  const tickAgent = per(minus(await meanTick(three, 3 * SHARD), tick), 2 * SHARD)
+  const turn = await one.count(() => allocate(one.env))
+  const turnAgent = per(minus(await three.count(() => allocate(three.env)), turn), 2 * SHARD)
+  const batch = await meanBatch(one, clock, 1)
+  const beat = per(minus(await meanBatch(one, clock, 10), batch), 9)
+  const agent = await registered(clock)
+  return {
+    'planner, nothing registered': await empty.count(() => isAnythingRegistered(empty.env)),
+    'tick, nothing registered': await meanTick(empty, 0),
+    planner: await one.count(() => isAnythingRegistered(one.env)),
+    tick: minus(minus(tick, times(tickAgent, SHARD)), SHARD_OF_TICK),
+    'tick: a shard of beats': SHARD_OF_TICK,
+    'tick: an agent': tickAgent,
+    turn: minus(turn, times(turnAgent, SHARD)),
+    'turn: an agent': turnAgent,
+    'batch of beats, shard of 50': minus(batch, beat),
+    'batch of beats: a beat': beat,
+    ...agent,
+    ...(await stream(clock)),
+    ...(await delivery(clock)),
   }
 }
 
@@ -195,10 +191,8 @@ async function run(framework: TestFramework, id: string): Promise<void> {
   await framework.update(id, 'TASK_FINISHED', 30_000)
 }
 
-type TestClock = ReturnType<typeof movedClock>
-
 /** Agents that have beaten for a while. */
-async function clusterOf(clock: TestClock, agents: number, settings: object): Promise<World> {
+async function clusterOf(clock: StillClock, agents: number, settings: object): Promise<World> {
   const made = await world(clock, settings)
   await detect(made.env)
   await made.register(agents)
@@ -209,8 +203,8 @@ async function clusterOf(clock: TestClock, agents: number, settings: object): Pr
 }
 
 /** As after its first minute: whatever fills up at the start is full. */
-async function settled({ env }: World, clock: TestClock): Promise<void> {
-  await clock.advance(MINUTE + 1, { stepMs: MINUTE + 1 })
+async function settled({ env }: World, clock: StillClock): Promise<void> {
+  await clock.advance(MINUTE + 1)
   await detect(env)
 }
 
@@ -221,10 +215,10 @@ async function meanTick(of: World, agents: number): Promise<Asked> {
   })
 }
 
-function meanBatch(of: World, clock: TestClock, beats: number): Promise<Asked> {
+function meanBatch(of: World, clock: StillClock, beats: number): Promise<Asked> {
   return mean(3, async () => {
     // What the process remembers of the time is old by then.
-    await clock.advance(TICK_READ_MS, { stepMs: TICK_READ_MS })
+    await clock.advance(TICK_READ_MS)
     // What is asked of agents that lag behind is no matter of beats: nobody has the tasks these speak of.
     return { ...(await of.count(() => of.beat(beats))), sqs: 0 }
   })
@@ -237,12 +231,12 @@ async function mean(count: number, work: () => Promise<Asked>): Promise<Asked> {
 }
 
 /** A process that has seen an agent before knows the URLs of the functions' queues. */
-async function registered(clock: TestClock): Promise<Operations> {
+async function registered(clock: StillClock): Promise<Operations> {
   const made = await world(clock)
   await detect(made.env)
   await made.register(1)
   const REGISTER = await made.count(() => made.register(1))
-  const { agentId, incarnation } = made.agents[0] ?? { agentId: '', incarnation: 0 }
+  const { agentId, incarnation } = made.agents[1] ?? { agentId: '', incarnation: 0 }
   const sync = () => made.agentCall({ type: 'SYNC', agentId, incarnation, applied: 0 })
   await made.beat(2)
   const SYNC = await made.count(sync)
@@ -250,14 +244,14 @@ async function registered(clock: TestClock): Promise<Operations> {
 }
 
 /** An idle stream: its looks, and the renewals of its lease. */
-async function stream(clock: TestClock): Promise<Operations> {
+async function stream(clock: StillClock): Promise<Operations> {
   const made = await world(clock, {})
   const ending = new AbortController()
   await detect(made.env)
   let reading: Promise<string> | undefined
   const SUBSCRIBE = await made.count(async () => {
     reading = made.subscribe(ending.signal)
-    await clock.advance(200, { stepMs: 50 })
+    await clock.advance(200)
   })
   // The reader looks often for its first minute.
   await clock.advance(70_000)
@@ -268,7 +262,7 @@ async function stream(clock: TestClock): Promise<Operations> {
 }
 
 /** A framework that is called: a look that finds nothing, and one offer told. */
-async function delivery(clock: TestClock): Promise<Operations> {
+async function delivery(clock: StillClock): Promise<Operations> {
   const made = await world(clock)
   await detect(made.env)
   await made.register(1)

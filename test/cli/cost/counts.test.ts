@@ -8,8 +8,8 @@ import { PROFILES } from '../../../master/settings.ts'
 import { countBeatsItem, countOperations, countPlans, countTask, type Operations } from './count.ts'
 
 /**
- * What the machine's speed decides, as a share: whether three updates go in one call or in three, and how often a reader
- * happens to look.
+ * What the machine's speed decides, as a share: whether three updates go in one call or in three, and what follows
+ * from that. All else is counted with a clock that stands still, and is the same everywhere.
  */
 const SLACK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'task, whole life': {
@@ -21,8 +21,6 @@ const SLACK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     nudges: 0.5,
     turns: 1,
   },
-  'stream, an idle minute': { storeCalls: 0.1, readUnits: 0.1, writeUnits: 0.1 },
-  SUBSCRIBE: { storeCalls: 0.5, readUnits: 0.5 },
 }
 const FELL = 0.1
 
