@@ -44,7 +44,8 @@ export async function startMiniStack({ port, logFile, stateDir }: MiniStackOptio
       // Its own default is every interface of the machine.
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(port),
-      LOG_LEVEL: 'WARNING',
+      // What functions log is among it.
+      LOG_LEVEL: 'INFO',
       ...(stateDir === undefined
         ? {}
         : { PERSIST_STATE: '1', S3_PERSIST: '1', STATE_DIR: stateDir, S3_DATA_DIR: join(stateDir, 's3') }),

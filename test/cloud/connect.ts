@@ -1,0 +1,54 @@
+// A scheduler written for Mesos, behind the connector, does not know; deployments and restarts happen behind one stream.
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { commandTask, TestFramework } from '../framework.ts'
+import { runForeignScheduler } from '../live/mesos-framework.ts'
+import { timed } from './cloud.ts'
+import type { Part } from './run.ts'
+
+const WITHIN_MS = 120_000
+
+export const connect: Part = async (cloud, connector, { check, say }) => {
+  const foreign = await timed(() => runForeignScheduler(connector.url, check))
+  say(`its life took ${foreign.seconds} s`)
+
+  const info = { checkpoint: true, failover_timeout: 600 }
+  const framework = await TestFramework.subscribe(connector.url, { info })
+  const launch = async (id: string, command: string) => {
+    const offer = await framework.offerOf(0.1, 32, WITHIN_MS)
+    await framework.launch([offer], [commandTask(offer, id, command)], 0)
+  }
+  await launch('stays', 'sleep 1000')
+  await framework.update('stays', 'TASK_RUNNING', WITHIN_MS)
+
+  const before = await versionOf('scheduler')
+  for (const name of ['scheduler', 'agents', 'operator']) {
+    // Another program by its bytes: another version of the function.
+    appendFileSync(join(cloud.folder, 'dist', 'functions', name, 'index.mjs'), '\n// the next release\n')
+  }
+  const redeployed = await timed(() => cloud.deploy())
+  const after = await versionOf('scheduler')
+  check(
+    before !== after,
+    `a second deployment changed three functions (${redeployed.seconds} s; ${before} → ${after})`,
+  )
+  await launch('redeployed', 'true')
+  await framework.update('redeployed', 'TASK_FINISHED', WITHIN_MS)
+  check(!framework.ended, 'tasks run on and are launched behind one stream across the deployment')
+
+  const away = await cloud.restartEmulator()
+  await launch('restarted', 'true')
+  await framework.update('restarted', 'TASK_FINISHED', WITHIN_MS)
+  check(!framework.ended, `the same across a restart of the emulator (away for ${away} s)`)
+  const lost = framework.events.filter(({ update }) => update?.status.task_id.value === 'stays')
+  check(
+    lost.every(({ update }) => ['TASK_STARTING', 'TASK_RUNNING'].includes(update?.status.state ?? '')),
+    'the task that ran before all this runs',
+  )
+  await framework.call({ type: 'TEARDOWN' })
+
+  /** Of the code that the alias leads to. */
+  async function versionOf(name: string): Promise<string> {
+    return await cloud.liveVersion(name)
+  }
+}
