@@ -1,5 +1,7 @@
 // Planted bugs of calls, mailboxes and the allocator: sums, conditions, custody, gates, holds.
+
 import type { Framework, Ledger, Mail, Task } from '../../master/model.ts'
+import { sleep } from '../../protocol/clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { Mutant } from './mutants.ts'
 import { inFunctions, reads, remembering, unconditional, withStore, writes } from './planting.ts'
@@ -138,9 +140,18 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'gates-unchecked',
-    what: 'calls do not check the gate of their framework',
-    mutation: unconditional('front', ({ kind, do: how }) => kind === 'gate' && how === 'check'),
-    ground: { agents: 8, faults: { takeOver: 1 }, strikeMs: 6_000, rates: { pause: 0.02 } },
+    what: 'calls do not check the gate of their framework, however long they sleep before their commit',
+    mutation: inFunctions('front', (env) =>
+      withStore(env, {
+        change: (change) => (change.kind === 'gate' && change.do === 'check' ? undefined : change),
+        commit: async (changes, token, store) => {
+          if (changes.some(({ kind, do: how }) => kind === 'run' && how === 'put'))
+            await sleep(env.clock, 3_000)
+          return await store.commit(changes, token)
+        },
+      }),
+    ),
+    ground: { agents: 8, faults: { takeOver: 1 }, strikeMs: 6_000 },
   },
   {
     name: 'lease-unchecked',
