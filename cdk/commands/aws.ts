@@ -19,7 +19,7 @@ export const EMULATED_ACCOUNT = '000000000000'
 /** @param endpoint of an emulator; what the environment says when absent */
 export function placeOf(endpoint = process.env.AWS_ENDPOINT_URL || undefined): Place {
   const { AWS_REGION, AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID } = process.env
-  const region = AWS_REGION || AWS_DEFAULT_REGION
+  const region = AWS_REGION || AWS_DEFAULT_REGION || undefined
   if (endpoint === undefined) {
     if (region !== undefined) return { region }
     throw new Error('AWS_REGION is not set; it says where the cluster is, such as AWS_REGION=eu-west-1')

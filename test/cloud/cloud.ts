@@ -59,7 +59,11 @@ export async function startCloud(agents: number, say: (sentence: string) => void
   const machines: Machine[] = []
   let pid = await startMiniStack(ministack)
   // A run that is killed leaves nobody behind.
-  const atExit = () => end(pid)
+  const atExit = () => {
+    for (const machine of machines) machine.remove()
+    end(pid)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
   process.once('exit', atExit)
   try {
     const made = await timed(() => bundle(join(folder, 'dist')))
