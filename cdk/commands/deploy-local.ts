@@ -53,15 +53,14 @@ async function untilThere(endpoint: string): Promise<void> {
   console.log(`MiniStack runs at ${endpoint} (pid ${pid}, log ${logFile})`)
 }
 
-function say(stack: string, { Url, Endpoint }: Outputs): void {
+function say(stack: string, { Url }: Outputs): void {
   const named = stack === 'Meseta' ? '' : ` --stack ${stack}`
   console.log(`
 The cluster is at ${Url}
 All outputs are in ${OUTPUTS_FILE}. What to do next:
 
   npm run credentials --${named} add me           # prints a secret: set MESETA_PRINCIPAL=me, MESETA_SECRET to it
-  AWS_ENDPOINT_URL=${Endpoint} AWS_REGION=us-east-1 \\
-    npx meseta agent start --master ${Url} --work-dir /tmp/meseta-agent
+  npx meseta agent start --master ${Url} --work-dir /tmp/meseta-agent
   MESETA_PASSWORD=$MESETA_SECRET npx meseta connect --url ${Url} --user me
   npx meseta run -- echo hello                    # through the connector, at 127.0.0.1:5050
   npm run destroy:local                           # leaves nothing`)

@@ -16,10 +16,11 @@ export interface Told {
 export type Part = (cloud: Cloud, connector: Connector, told: Told) => Promise<void>
 
 const PARTS: Readonly<Record<string, Part>> = {
-  detect,
   webhook,
   sqs,
+  // It waits for the schedule's minute; then the cluster's ticks are dense, too.
   'lambda-framework': lambdaFramework,
+  detect,
   // Last, for it restarts the emulator.
   connect,
 }
