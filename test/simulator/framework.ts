@@ -28,6 +28,9 @@ const ENDED: ReadonlySet<TaskState> = new Set<TaskState>([
 /** Words after which a task may still be heard of alive (F9). */
 const DOUBTFUL = new Set(['TASK_LOST', 'TASK_UNKNOWN', 'TASK_GONE'])
 
+/** Its own filters may stand in the way for ten minutes; so long no framework is patient. */
+const MOST_LOOKS_SHORT = 3
+
 export interface OwnTask {
   readonly taskId: string
   readonly agentId: string
@@ -95,6 +98,8 @@ export class SimFramework {
 
   #bursts: number
   #isSuppressed = false
+  /** How often it looked and found tasks missing, since it asked for offers of everything. */
+  #looksShort = 0
 
   constructor(options: FrameworkOptions) {
     this.options = options
@@ -263,14 +268,19 @@ export class SimFramework {
       const id = event.subscribed?.framework_id.value ?? ''
       const opened = { ...session, frameworkId: id }
       Object.assign(session, opened)
+      const before = this.session
+      if (before !== undefined && before.number > session.number && before.frameworkId !== id) {
+        // An earlier try, without an id, that was answered later than the next one: nobody stays as both.
+        this.#hangUp(session)
+        return
+      }
       const isNew = this.frameworkId !== id
       this.frameworkId = id
-      const before = this.session
       this.session = session
+      if (before !== undefined && before.frameworkId !== id) this.#hangUp(before)
       story.tell(`${this.name} is subscribed as ${id}, session ${session.number}`, this.name, id)
       observer.subscribed(this, session)
       if (!isNew) this.#reconcile(session)
-      void before
     }
     this.lastConnectedAt = this.#now()
     observer.heard(this, session, event)
@@ -290,6 +300,11 @@ export class SimFramework {
     }
   }
 
+  #hangUp(session: Session): void {
+    session.isOpen = false
+    session.closing.abort(CLOSED_BY_PEER)
+  }
+
   #onError(session: Session, message: string): void {
     this.options.story.tell(
       `${this.name} session ${session.number} hears ERROR ${message}`,
@@ -306,7 +321,8 @@ export class SimFramework {
     this.frameworkId = undefined
     this.tasks.clear()
     this.#generation += 1
-    if (this.session !== undefined) this.session.isOpen = false
+    // A stream that nobody listens to would go on, and what is offered there be lost to all.
+    if (this.session !== undefined) this.#hangUp(this.session)
     this.session = undefined
     this.options.network.time.after(500, () => void this.connect())
   }
@@ -372,9 +388,11 @@ export class SimFramework {
     } else if (isFull && !this.#isSuppressed && chance.happens(0.8)) {
       this.#isSuppressed = true
       void this.call(session, { type: 'SUPPRESS' })
-    } else if (!isFull && chance.happens(0.25)) {
+    } else if (!isFull && (chance.happens(0.25) || ++this.#looksShort >= MOST_LOOKS_SHORT)) {
+      this.#looksShort = 0
       void this.call(session, { type: 'REVIVE' })
     }
+    if (isFull) this.#looksShort = 0
   }
 
   async teardown(): Promise<void> {
@@ -383,7 +401,8 @@ export class SimFramework {
     this.options.observer.torndown(frameworkId)
     this.options.story.tell(`${this.name} tears down ${frameworkId}`, this.name, frameworkId)
     const status = await this.call(session, { type: 'TEARDOWN' })
-    if (status === 202 || status === 200) this.begin()
+    // The end of its stream may have told it before, and it may be another one by now.
+    if ((status === 202 || status === 200) && this.frameworkId === frameworkId) this.begin()
   }
 
   /** What is not wanted of one event is mostly declined at once. */
