@@ -24,6 +24,7 @@ export class DetectionCheck {
   readonly #zones = new Map<string, string | undefined>()
   /** By instance: until when EC2's word about it may count against its agent. */
   readonly #ending = new Map<string, number>()
+  readonly #registeredAt = new Map<string, number>()
   #marks: Mark[] = []
   #tickAt = 0
 
@@ -47,6 +48,12 @@ export class DetectionCheck {
 
   onEntry({ agentId, info }: AgentEntry): void {
     this.#zones.set(agentId, info.domain?.fault_domain?.zone.name)
+  }
+
+  /** Silence behind it is counted from the canary before it, a tick ago at most (F23). */
+  registered(agentId: string): void {
+    this.heard(agentId)
+    this.#registeredAt.set(agentId, this.#view.time.now())
   }
 
   heard(agentId: string): void {
@@ -103,7 +110,8 @@ export class DetectionCheck {
     for (let index = times.length - 1; index > 0; index--) {
       const [from = 0, until = 0] = [times[index - 1], times[index]]
       if (until < now - timeoutMs - VERDICT_MS) return undefined
-      if (until - from > timeoutMs - STAMP_MS) return from
+      const earlyMs = this.#registeredAt.get(agentId) === from ? this.#view.settings.profile.tickMs : 0
+      if (until - from > timeoutMs - STAMP_MS - earlyMs) return from
     }
     return undefined
   }

@@ -588,7 +588,7 @@ export class Checker implements FrameworkObserver, MachineObserver, View {
   }
 
   registered(agentId: string): void {
-    this.#detection.heard(agentId)
+    this.#detection.registered(agentId)
   }
 
   refused(machine: Machine, call: AgentCall, { status, body }: HttpAnswer): void {
