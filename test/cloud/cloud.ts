@@ -73,7 +73,7 @@ export async function startCloud(agents: number, say: (sentence: string) => void
     const problem = await lint(join(folder, 'cdk.out'))
     if (problem !== undefined) throw new Error(`cfn-lint: ${problem}`)
     say('cfn-lint has nothing to say')
-    await cdk('bootstrap', 'aws://000000000000/us-east-1')
+    await cdk('bootstrap', 'aws://000000000000/us-east-1', ...context())
     const deployed = await timed(() => deploy())
     say(`bootstrapped and deployed, the latter in ${deployed.seconds} s`)
     const outputs = completeOutputs(STACK, endpoint, join(folder, 'outputs.json'))
