@@ -27,6 +27,8 @@ export class DetectionCheck {
   readonly #registeredAt = new Map<string, number>()
   #marks: Mark[] = []
   #tickAt = 0
+  /** When the guard let more go than the limit, for the last time. */
+  #releasedAt = Number.NEGATIVE_INFINITY
 
   constructor(view: View) {
     this.#view = view
@@ -135,7 +137,9 @@ export class DetectionCheck {
         `${pass.length} agents are marked at once, ${removalsPerMinute} a minute may be`,
         agentId,
       )
-    if (pass.every(({ silentFor }) => silentFor < 2 * timeoutMs - 2 * tickMs))
+    // Once it lets go, also those go who fell silent meanwhile, in this pass or in the next ones.
+    if (pass.some(({ silentFor }) => silentFor >= 2 * timeoutMs - 2 * tickMs)) this.#releasedAt = time.now()
+    if (time.now() - this.#releasedAt > 2 * tickMs)
       violated('S15', `${pass.length} of ${reachable} agents are marked in one pass`, agentId)
   }
 
