@@ -1,6 +1,6 @@
 // What control plane and agents say to each other: calls of the agent, their answers, nudges in its queue, beats.
 //
-//   agent  --POST /api/v1/agent-->  control plane     REGISTER, SYNC, UPDATES
+//   agent  --POST /api/v1/agent-->  control plane     REGISTER, SYNC, UPDATES, NOTICE
 //   agent  --queue `heartbeats`-->  control plane     Beat (FIFO, one group per beat shard)
 //   control plane --queue of the agent--> agent       Nudge
 //
@@ -230,14 +230,40 @@ export interface UnregisterCall {
 
 export type UnregisterAnswer = { readonly kind: 'unregistered' }
 
-export type AgentCall = RegisterCall | SyncCall | UpdatesCall | UnregisterCall
+/** What a machine's own metadata says of its end. EventBridge says the same; both may come, in any order. */
+export type Notice =
+  /** EC2 takes a Spot instance back two minutes after the notice. `at`: when it was given, ms since 1970. */
+  | { readonly kind: 'spot'; readonly at: number }
+  /** EC2 thinks it might soon. */
+  | { readonly kind: 'rebalance' }
+  /** Auto Scaling ends the instance, and waits for us. */
+  | { readonly kind: 'hook' }
+
+/** Sent until it is answered with `noticed`, anew under every incarnation: a repeat asks for nothing more. */
+export interface NoticeCall {
+  readonly type: 'NOTICE'
+  readonly agentId: string
+  readonly incarnation: number
+  readonly notice: Notice
+}
+
+export type NoticeAnswer =
+  /** The drain it asks for is written down, or none is needed. */
+  | { readonly kind: 'noticed' }
+  | { readonly kind: 'not-yet'; readonly retryAfterMs: number }
+  | { readonly kind: 'register-again' }
+  | { readonly kind: 'shutdown'; readonly why: string }
+
+export type AgentCall = RegisterCall | SyncCall | UpdatesCall | NoticeCall | UnregisterCall
 export type AgentAnswer<C extends AgentCall> = C extends RegisterCall
   ? RegisterAnswer
   : C extends SyncCall
     ? SyncAnswer
     : C extends UpdatesCall
       ? UpdatesAnswer
-      : UnregisterAnswer
+      : C extends NoticeCall
+        ? NoticeAnswer
+        : UnregisterAnswer
 
 /** A message in an agent's own queue. */
 export type Nudge =

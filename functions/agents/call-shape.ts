@@ -8,6 +8,7 @@ import type {
   ExecutorExit,
   ExecutorMessage,
   ExecutorReport,
+  Notice,
   RegisterCall,
   TaskReport,
   UpdateReport,
@@ -63,10 +64,17 @@ function callOf(fields: Fields): AgentCall {
         exits: fields.list('exits', MAX_EXITS, executorExit),
         messages: fields.list('messages', MAX_MESSAGES, executorMessage),
       }
+    case 'NOTICE':
+      return {
+        type,
+        agentId: fields.agentId('agentId'),
+        incarnation: fields.count('incarnation'),
+        notice: notice(fields.object('notice')),
+      }
     case 'UNREGISTER':
       return { type, agentId: fields.agentId('agentId'), incarnation: fields.count('incarnation') }
     default:
-      throw new WireError("Field 'type' must be REGISTER, SYNC, UPDATES or UNREGISTER")
+      throw new WireError("Field 'type' must be REGISTER, SYNC, UPDATES, NOTICE or UNREGISTER")
   }
 }
 
@@ -145,6 +153,19 @@ function updateReport(fields: Fields): UpdateReport {
     launchGeneration: fields.optional('launchGeneration', () => fields.count('launchGeneration')),
     status: fields.message('status', 'mesos.v1.TaskStatus'),
     latestState: fields.state('latestState'),
+  }
+}
+
+function notice(fields: Fields): Notice {
+  const kind = fields.text('kind')
+  switch (kind) {
+    case 'spot':
+      return { kind, at: fields.count('at') }
+    case 'rebalance':
+    case 'hook':
+      return { kind }
+    default:
+      throw new WireError("Field 'notice.kind' must be spot, rebalance or hook")
   }
 }
 

@@ -1,4 +1,4 @@
-// What agents call: REGISTER, SYNC, UPDATES and UNREGISTER on one path.
+// What agents call: REGISTER, SYNC, UPDATES, NOTICE and UNREGISTER on one path.
 //
 // Walk: before it agent/status-updates.ts, after it master/agents/status-update.ts.
 import type { AgentCall } from '../../protocol/agent-messages.ts'
@@ -9,6 +9,7 @@ import { type HttpAnswer, type HttpRequest, text } from '../http/types.ts'
 import { readCall } from './call-shape.ts'
 import { identified } from './identity.ts'
 import { unregister } from './lifecycle.ts'
+import { takeNotice } from './notice.ts'
 import { register } from './register.ts'
 import { sync } from './sync.ts'
 import { takeCallUpdates } from './updates.ts'
@@ -36,6 +37,8 @@ async function dispatch(env: Environment, call: AgentCall): Promise<unknown> {
       return await sync(env, call)
     case 'UPDATES':
       return await takeCallUpdates(env, call)
+    case 'NOTICE':
+      return await takeNotice(env, call)
     case 'UNREGISTER':
       return await unregister(env, call)
   }

@@ -6,17 +6,16 @@
 //   rebalance               drain, if the setting says so
 //   Auto Scaling hook       drain; the hook is let go when it is done, or at its deadline
 //
+// Agents read the last three in their machines' metadata as well and say so themselves: see ../agents/notice.ts.
+//
 // An event is a reason to look and no proof (R9). It may come late, twice, out of order, or never: what is missed the
 // detector finds by its own look-ups. Instances that are not ours are no error: a rule hears of the whole account.
-import { drainOrderFor } from '../../master/agents/notice.ts'
 import type { Ledger } from '../../master/model.ts'
 import { all } from '../../store/store.ts'
 import { bury, type Examined, examine } from '../agents/burial.ts'
-import { drainAgent } from '../agents/drain.ts'
 import { finishHooks, noteHook } from '../agents/hooks.ts'
-import { deactivateAgent } from '../agents/lifecycle.ts'
 import { present } from '../agents/load.ts'
-import { clusterTime } from '../cluster-time.ts'
+import { drainByNotice } from '../agents/notice.ts'
 import type { Environment } from '../environment.ts'
 import type { QueueMessage } from '../ports/queues.ts'
 import { type InstanceEvent, readEvent } from './read-event.ts'
@@ -108,7 +107,7 @@ async function act(
       const { group, hook, token } = event
       await noteHook(env, agentId, { group, hook, token })
     }
-    if (!lost.has(agentId) && event.kind !== 'state') await drain(env, agentId, event)
+    if (!lost.has(agentId) && event.kind !== 'state') await drainByNotice(env, agentId, event)
   }
   if (isOpenEnd(event, ledgers, lost, examined)) await lookAgain(env, event)
   if (event.kind === 'hook') {
@@ -129,28 +128,6 @@ function isOpenEnd(
   if (event.kind === 'state' && (event.state === 'pending' || event.state === 'running')) return false
   const mayDeny = event.kind !== 'state' || event.looks > 0
   return ledgers.some(({ agentId }) => !lost.has(agentId) && !(mayDeny && proofs.get(agentId) === 'alive'))
-}
-
-/** By what the ledger says now: notices repeat each other, and an operator's own drain may be stricter. */
-async function drain(
-  env: Environment,
-  agentId: string,
-  notice: Exclude<InstanceEvent, { kind: 'state' }>,
-): Promise<void> {
-  const ledger = await env.store.get('ledger', { agentId })
-  if (ledger === undefined) return
-  const order = drainOrderFor(ledger, notice, env.settings.notices, await clusterTime(env))
-  if (order === undefined) return
-  const answer = await drainAgent(env, agentId, order)
-  env.log.warn('drain by a notice', {
-    agentId,
-    instanceId: notice.instanceId,
-    notice: notice.kind,
-    answer,
-    ...order,
-  })
-  // An agent of before drains cannot end its tasks in order, but it need not get new ones.
-  if (answer === 'not capable') await deactivateAgent(env, agentId)
 }
 
 /** The same event once more, later; a handful of times at most. */

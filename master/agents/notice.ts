@@ -1,15 +1,8 @@
 // What a notice of a machine's end asks of its agent: a drain that never takes the place of a stricter one.
+import type { Notice } from '../../protocol/agent-messages.ts'
 import type { Drain, Ledger } from '../model.ts'
 import type { NoticeSettings } from '../settings.ts'
 import type { DrainOrder } from './drain.ts'
-
-export type Notice =
-  /** EC2 takes a Spot instance back two minutes after the notice. */
-  | { readonly kind: 'spot'; readonly at: number }
-  /** EC2 thinks it might soon. */
-  | { readonly kind: 'rebalance' }
-  /** Auto Scaling ends the instance, and waits for us. */
-  | { readonly kind: 'hook' }
 
 /** A repeat that asks for the end no more than this earlier is no other order. */
 const SAME_MS = 2_000

@@ -7,6 +7,7 @@ import type {
   AgentDrain,
   Beat,
   ExecutorExit,
+  Notice,
   Nudge,
   RegisterAnswer,
   RegisterCall,
@@ -28,6 +29,7 @@ export class FakeControlPlane implements ControlPlane {
   readonly exits: ExecutorExit[] = []
   readonly messages: UpdatesCall['messages'][number][] = []
   readonly beats: Beat[] = []
+  readonly notices: Notice[] = []
   readonly calls: AgentCall[] = []
   readonly wanted = new Map<string, WantedTask>()
   readonly taken = new Map<string, number>()
@@ -134,6 +136,10 @@ export class FakeControlPlane implements ControlPlane {
         return this.sync(call.incarnation)
       case 'UPDATES':
         return this.take(call)
+      case 'NOTICE':
+        if (call.incarnation !== this.incarnation) return { kind: 'register-again' }
+        this.notices.push(call.notice)
+        return { kind: 'noticed' }
       case 'UNREGISTER':
         return { kind: 'unregistered' }
     }

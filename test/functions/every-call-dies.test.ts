@@ -10,6 +10,7 @@ import {
   reactivateAgent,
   unregister,
 } from '../../functions/agents/lifecycle.ts'
+import { takeNotice } from '../../functions/agents/notice.ts'
 import { sync } from '../../functions/agents/sync.ts'
 import { takeCallUpdates } from '../../functions/agents/updates.ts'
 import { allocate } from '../../functions/allocator/handler.ts'
@@ -156,6 +157,12 @@ const FUNCTIONS: Readonly<Record<string, Case>> = {
     const { id: agentId, incarnation, applied } = on.agent
     const call = { type: 'UPDATES' as const, agentId, incarnation, applied, updates, exits: [], messages: [] }
     return (env) => takeCallUpdates(env, call)
+  },
+  'NOTICE of a Spot interruption': async (on) => {
+    await running(on)
+    const { id: agentId, incarnation } = on.agent
+    const notice = { kind: 'spot' as const, at: on.w.clock.now() }
+    return (env) => takeNotice(env, { type: 'NOTICE', agentId, incarnation, notice })
   },
   UNREGISTER: async (on) => {
     await running(on)
