@@ -3,10 +3,12 @@
 // Walk: before it functions/tell.ts, after it agent/agent.ts. Nothing here retries: whoever calls decides when.
 import { randomUUID } from 'node:crypto'
 import type { AgentAnswer, AgentCall, Beat, Nudge, RegisterAnswer } from '../protocol/agent-messages.ts'
+import { systemClock } from '../protocol/clock.ts'
 import { skewWarning, VERSION_HEADER } from '../protocol/skew.ts'
 import { MESETA_VERSION } from '../protocol/version.ts'
 import { readJson, writeJson } from './exact-json.ts'
 import { type QueueCalls, queueCalls } from './queue-calls.ts'
+import { type Sign, signing } from './signing.ts'
 
 /** Where nudges come from and beats go to, as the registration said. */
 export type Queues = Pick<
@@ -38,16 +40,24 @@ const LONG_POLL_SECONDS = 20
 /** Beats that were not taken by then are worth nothing any more. */
 const BEAT_TIMEOUT_MS = 5_000
 
+/** Sends headers as they are. */
+const UNSIGNED: Sign = async ({ headers }) => headers
+
 /**
+ * Calls of an `https` address are signed: it is a control plane on AWS. Emulators and one machine speak `http`.
  * @param url of the control plane, such as `http://127.0.0.1:5050`
  * @param warn hears once, in a sentence, that the control plane is of a release too far away
  */
-export function httpControlPlane(url: string, warn: (sentence: string) => void = () => {}): ControlPlane {
+export function httpControlPlane(
+  url: string,
+  warn: (sentence: string) => void = () => {},
+  sign: Sign = url.startsWith('https:') ? signing(systemClock, process.env.AWS_REGION) : UNSIGNED,
+): ControlPlane {
   const endpoint = new URL('api/v1/agent', url.endsWith('/') ? url : `${url}/`)
   const known = new Map<string, QueueCalls>()
   let hasWarned = false
   return {
-    call: (call) => post(endpoint, call, hear),
+    call: (call) => post(endpoint, call, { hear, sign }),
     receive: (queues, signal) => receive(callsTo(queues), queues, signal),
     async remove(queues, receipts) {
       const Entries = receipts.map((receipt, index) => ({ Id: String(index), ReceiptHandle: receipt }))
@@ -84,12 +94,14 @@ export function httpControlPlane(url: string, warn: (sentence: string) => void =
 async function post<C extends AgentCall>(
   endpoint: URL,
   call: C,
-  hear: (version: string | null) => void,
+  { hear, sign }: { readonly hear: (version: string | null) => void; readonly sign: Sign },
 ): Promise<AgentAnswer<C>> {
+  const body = writeJson(call)
+  const plain = { 'content-type': 'application/json', [VERSION_HEADER]: MESETA_VERSION }
   const response = await fetch(endpoint, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', [VERSION_HEADER]: MESETA_VERSION },
-    body: writeJson(call),
+    headers: await sign({ url: endpoint, headers: plain, body }),
+    body,
     signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
   })
   hear(response.headers.get(VERSION_HEADER))

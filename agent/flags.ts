@@ -1,18 +1,19 @@
 // The agent's flags, named as Mesos names them where it has them.
-import { hostname } from 'node:os'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseAttributes } from '../protocol/attributes.ts'
 import { parseDurationMs } from '../protocol/durations.ts'
 import type { Attribute, DomainInfo, Resource } from '../protocol/messages.ts'
 import { parseResources } from '../protocol/resource-parsing.ts'
 import type { Reconfiguration } from './identity.ts'
+import type { InstanceLook } from './instance.ts'
 
 export interface Flags {
   readonly master: string
   readonly workDir: string
   readonly port: number
-  readonly ip: string
-  readonly hostname: string
+  /** Absent unless given, as the host's name is: the machine is asked then, see whereabouts.ts. */
+  readonly ip: string | undefined
+  readonly hostname: string | undefined
   readonly resources: readonly Resource[]
   readonly attributes: readonly Attribute[]
   readonly domain: DomainInfo | undefined
@@ -23,6 +24,9 @@ export interface Flags {
   readonly recover: 'reconnect' | 'cleanup'
   readonly reconfiguration: Reconfiguration
   readonly instanceId: string | undefined
+  readonly instanceMetadata: InstanceLook
+  readonly tasksCgroup: string | undefined
+  readonly readyFile: string | undefined
   readonly stopTasksOnExit: boolean
   readonly parentPid: number | undefined
   readonly partitionFile: string | undefined
@@ -38,7 +42,7 @@ export function readFlags(argv: readonly string[]): Flags {
     .requiredOption('--master <url>', 'control plane, such as http://127.0.0.1:5050')
     .requiredOption('--work-dir <dir>', 'sandboxes and what the agent must not forget')
     .option('--port <port>', 'of the agent’s HTTP API; 0 for the last one or any free one', port, 5051)
-    .option('--ip <address>', 'to listen on', '127.0.0.1')
+    .option('--ip <address>', 'to listen on; 127.0.0.1, or the instance’s own with --instance-metadata')
     .option('--hostname <name>', 'under which others reach this machine; found out unless given')
     .option(
       '--resources <text>',
@@ -77,6 +81,16 @@ export function readFlags(argv: readonly string[]): Flags {
         .default('equal'),
     )
     .option('--instance-id <id>', 'of the EC2 instance this is')
+    .addOption(
+      new Option(
+        '--instance-metadata <how>',
+        'ask EC2 where this is, and watch for the machine’s end; auto: if it answers within a second',
+      )
+        .choices(['off', 'auto', 'require'])
+        .default('off'),
+    )
+    .option('--tasks-cgroup <dir>', 'control group that tasks are started in, so that they outlive a unit')
+    .option('--ready-file <path>', 'written when the agent is registered: its id and process, as JSON')
     .option('--stop-tasks-on-exit', 'end all tasks on SIGTERM and SIGINT; without it they go on', false)
     .option('--parent-pid <pid>', 'end everything when this process is gone', whole)
     .option('--partition-file <path>', 'for development: cut off while the time in this file is to come')
@@ -87,8 +101,8 @@ export function readFlags(argv: readonly string[]): Flags {
     master: given.master as string,
     workDir: given.workDir as string,
     port: given.port as number,
-    ip: given.ip as string,
-    hostname: (given.hostname as string | undefined) ?? ownName(given.ip as string),
+    ip: given.ip as string | undefined,
+    hostname: given.hostname as string | undefined,
     resources: given.resources as Resource[],
     attributes: given.attributes as Attribute[],
     domain: given.domain as DomainInfo | undefined,
@@ -99,6 +113,9 @@ export function readFlags(argv: readonly string[]): Flags {
     recover: given.recover as 'reconnect' | 'cleanup',
     reconfiguration: given.reconfigurationPolicy as Reconfiguration,
     instanceId: given.instanceId as string | undefined,
+    instanceMetadata: given.instanceMetadata as InstanceLook,
+    tasksCgroup: given.tasksCgroup as string | undefined,
+    readyFile: given.readyFile as string | undefined,
     stopTasksOnExit: given.stopTasksOnExit as boolean,
     parentPid: given.parentPid as number | undefined,
     partitionFile: given.partitionFile as string | undefined,
@@ -109,11 +126,6 @@ export function readFlags(argv: readonly string[]): Flags {
       ]),
     ),
   }
-}
-
-/** A name that can be looked up: who listens on loopback only is reached under no other. */
-function ownName(ip: string): string {
-  return ip.startsWith('127.') ? 'localhost' : hostname()
 }
 
 function whole(text: string): number {

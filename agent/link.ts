@@ -1,6 +1,7 @@
 // The agent's standing with the control plane: registered under an incarnation, beating, listening, in step.
 import type {
   AgentCall,
+  Notice,
   Nudge,
   RegisterAnswer,
   RegisterCall,
@@ -48,6 +49,8 @@ export interface Link {
   registerAgain(): void
   sync(): void
   readonly reporter: Reporter
+  /** Says once what the machine's metadata says of its end; false: it is to be said again later. */
+  tell(notice: Notice): Promise<boolean>
   /** Tells the control plane that this agent leaves for good; gives up after a while. */
   unregister(): Promise<void>
   stop(): void
@@ -69,7 +72,7 @@ export function startLink(options: LinkOptions): Link {
 
   void register()
   watchSilence()
-  return { registerAgain, sync, reporter, unregister, stop }
+  return { registerAgain, sync, reporter, tell, unregister, stop }
 
   function registerAgain(): void {
     void register(random() * REGISTER_MIN_MS)
@@ -234,6 +237,14 @@ export function startLink(options: LinkOptions): Link {
       else if (silentFor > Math.min(silenceMs / 2, QUIET_MS)) sync()
       watchSilence()
     })
+  }
+
+  async function tell(notice: Notice): Promise<boolean> {
+    const { agentId, incarnation } = acting.state
+    if (agentId === undefined || incarnation === 0) return false
+    const answer = await heard({ type: 'NOTICE', agentId, incarnation, notice })
+    if (answer.kind === 'register-again' || answer.kind === 'shutdown') takeAnswer(answer)
+    return answer.kind === 'noticed'
   }
 
   async function unregister(): Promise<void> {

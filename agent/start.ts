@@ -22,6 +22,8 @@ import { fetchFiles } from './fetching.ts'
 import type { Reconfiguration } from './identity.ts'
 import { type Link, startLink } from './link.ts'
 import { jsonLog, type Log } from './log.ts'
+import type { Metadata } from './metadata.ts'
+import { watchNotices } from './notices.ts'
 import { fetchDirectory } from './paths.ts'
 import { newPerformer, type Performer } from './performer.ts'
 import { plainContainers } from './plain-containers.ts'
@@ -55,6 +57,8 @@ export interface AgentOptions {
   /** `cleanup`: ends everything that still runs instead of taking it over (F37). */
   readonly recover?: 'reconnect' | 'cleanup' | undefined
   readonly instanceId?: string | undefined
+  /** Of an EC2 instance: watched for notices of its end. */
+  readonly metadata?: Metadata | undefined
   /** What the checkpoint is written with; the machine's own unless given. */
   readonly disk?: Disk | undefined
   /** As `GET_FLAGS` shows them. */
@@ -129,6 +133,7 @@ async function startLocked(
     fetch: (order, signal) => fetchFiles({ workDir: options.workDir, switchUser }, order, signal),
   })
   let link: Link | undefined
+  let unwatch: (() => void) | undefined
   let port = options.port
   let stopped = false
   let stopping: Promise<void> | undefined
@@ -223,6 +228,12 @@ async function startLocked(
       },
       onShutdown: (why) => act({ action: 'end-process', why }),
     })
+    if (options.metadata !== undefined) watchEnd(options.metadata, link)
+  }
+
+  function watchEnd(metadata: Metadata, { tell }: Link): void {
+    const incarnation = () => (state.phase === 'running' ? state.incarnation : undefined)
+    unwatch = watchNotices({ clock, metadata, log, incarnation, tell })
   }
 
   /** With the id, which `position.json` holds as well: the loss of one is not the loss of the agent. */
@@ -280,6 +291,7 @@ async function startLocked(
   async function stopNow(): Promise<void> {
     stopped = true
     whenStopped.resolve()
+    unwatch?.()
     link?.stop()
     collection.stop()
     acting.stop()

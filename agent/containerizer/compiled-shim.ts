@@ -4,18 +4,21 @@ import { endianness } from 'node:os'
 import { systemClock } from '../../protocol/clock.ts'
 import { type Identity, parseIdentity } from './process-table.ts'
 import { type Shim, type ShimOrder, START_TIMEOUT_MS } from './shim-order.ts'
+import type { Command, TasksGroup } from './tasks-group.ts'
 
 interface Waiting {
   readonly resolve: (main: Identity) => void
   readonly reject: (error: Error) => void
 }
 
-export function compiledShim(binary: string): Shim {
+/** @param group that the server joins, and with it all it forks */
+export function compiledShim(binary: string, group?: TasksGroup): Shim {
+  const command: Command = [binary, 'serve']
   let server: Server | undefined
   return {
     kind: 'c',
     start(order) {
-      if (server === undefined || server.isGone()) server = new Server(binary)
+      if (server === undefined || server.isGone()) server = new Server(group?.inside(command) ?? command)
       return server.start(order)
     },
   }
@@ -50,9 +53,9 @@ class Server {
   #text = ''
   #isGone = false
 
-  constructor(binary: string) {
+  constructor([program, ...args]: Command) {
     // Detached, so that a Ctrl-C in the agent's terminal does not reach it; with nothing of the agent's environment.
-    this.#process = spawn(binary, ['serve'], {
+    this.#process = spawn(program, args, {
       cwd: '/',
       env: {},
       detached: true,

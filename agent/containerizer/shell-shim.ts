@@ -9,19 +9,23 @@ import { type Identity, parseIdentity } from './process-table.ts'
 import { MARKER } from './process-tree.ts'
 import { recordFile } from './record.ts'
 import { type Shim, type ShimOrder, START_TIMEOUT_MS, SYSTEM_PATH } from './shim-order.ts'
+import type { Command, TasksGroup } from './tasks-group.ts'
 import type { Account } from './user.ts'
 
 /** Where execvp looks when the task's environment has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin'
 
-export function shellShim(script: string): Shim {
+/** @param group that each shim joins, and with it all it forks */
+export function shellShim(script: string, group?: TasksGroup): Shim {
   return {
     kind: 'sh',
     async start(order) {
       const launch = recordFile.launch(order.record)
       // For the agent's user only: it holds the task's environment. Arguments of a process everyone may read.
       writeFileSync(launch, launchScript(order), { mode: 0o600 })
-      const child = spawn('/bin/sh', [script, order.record, order.sandbox, order.bootId], {
+      const command: Command = ['/bin/sh', script, order.record, order.sandbox, order.bootId]
+      const [program, ...args] = group?.inside(command) ?? command
+      const child = spawn(program, args, {
         cwd: '/',
         env: { PATH: SYSTEM_PATH, [MARKER]: order.containerId },
         // In a session of its own, so that it outlives this process.

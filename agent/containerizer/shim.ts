@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { compiledShim } from './compiled-shim.ts'
 import { shellShim } from './shell-shim.ts'
 import { type Shim, SYSTEM_PATH } from './shim-order.ts'
+import type { TasksGroup } from './tasks-group.ts'
 
 export interface ShimChoice {
   /** The best there is now. */
@@ -22,6 +23,8 @@ export interface ShimOptions {
   readonly only?: 'sh' | undefined
   /** Where shim.c and shim.sh are. */
   readonly sourceDirectory?: string | undefined
+  /** Of the tasks; the agent's own unless given. */
+  readonly group?: TasksGroup | undefined
 }
 
 const COMPILE_TIMEOUT_MS = 60_000
@@ -31,13 +34,13 @@ const NOTHING_TO_DO = 64
 /** Starts compiling at once and does not wait for it: the first tasks may go through sh. */
 export function chooseShim(options: ShimOptions): ShimChoice {
   const source = options.sourceDirectory ?? import.meta.dirname
-  let best = shellShim(join(source, 'shim.sh'))
+  let best = shellShim(join(source, 'shim.sh'), options.group)
   const ready = options.only === 'sh' ? Promise.resolve(best) : improve()
   return { current: () => best, ready }
 
   async function improve(): Promise<Shim> {
     const binary = await compile(join(source, 'shim.c'), options.buildDirectory).catch(() => undefined)
-    if (binary !== undefined) best = compiledShim(binary)
+    if (binary !== undefined) best = compiledShim(binary, options.group)
     return best
   }
 }
