@@ -9,7 +9,9 @@ import { ensureCluster } from '../functions/cluster.ts'
 import { detect } from '../functions/detector/handler.ts'
 import type { Environment, Log } from '../functions/environment.ts'
 import { heartbeats } from '../functions/heartbeats/handler.ts'
+import { ownBuckets } from '../functions/http/buckets.ts'
 import { listen } from '../functions/http/local-server.ts'
+import { limited } from '../functions/http/rate-limits.ts'
 import { type Route, routed } from '../functions/http/routes.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, text } from '../functions/http/types.ts'
 import { instanceEvents } from '../functions/instance-events/handler.ts'
@@ -137,10 +139,9 @@ async function repeat(
 function front(env: Environment, options: ControlPlaneOptions) {
   const routes: readonly Route[] = [
     ...schedulerRoutes(env),
-    ...agentRoutes(env),
     ...operatorRoutes(env, { deadLetters: deadLettersOf(options.queues), logFile: options.logFile }),
   ]
-  const route = routed(env, routes)
+  const route = routed(env, [...agentRoutes(env), ...limited(env, routes, ownBuckets(env))])
   const { intercept } = options
   return intercept === undefined
     ? route

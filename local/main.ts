@@ -79,6 +79,7 @@ async function main(): Promise<void> {
       streamGraceMs: options.streamGraceMs,
       canaryWaitMs: 100,
       agentRemovalRateLimit: options.agentRemovalRateLimit,
+      rateLimits: options.rateLimits,
       registryMaxAgentAgeMs: options.registryMaxAgentAgeMs,
       registryMaxAgentCount: options.registryMaxAgentCount,
       publicAddress: { hostname: HOST, ip: HOST, port },

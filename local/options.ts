@@ -1,5 +1,7 @@
 // What `npm start -- …` takes, checked before anything is started.
+import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseRateLimits, type RateLimits } from '../master/authorization/rate-limits.ts'
 import { REGISTRY_MAX_AGENT_AGE_MS, REGISTRY_MAX_AGENT_COUNT } from '../master/limits.ts'
 import type { ProfileName, RemovalRateLimit } from '../master/settings.ts'
 import { parseAttributes } from '../protocol/attributes.ts'
@@ -19,6 +21,7 @@ export interface StartOptions {
   readonly dynamodbEndpoint?: string | undefined
   readonly ec2Endpoint?: string | undefined
   readonly agentRemovalRateLimit?: RemovalRateLimit | undefined
+  readonly rateLimits?: RateLimits | undefined
   readonly registryMaxAgentAgeMs: number
   readonly registryMaxAgentCount: number
 }
@@ -58,6 +61,11 @@ export function readOptions(argv: readonly string[]): StartOptions {
       rate,
     )
     .option(
+      '--rate-limits <json>',
+      'calls a second by principal: JSON as Mesos takes it, or a file',
+      rateLimits,
+    )
+    .option(
       '--registry-max-agent-age <duration>',
       'lost agents are remembered so long, such as 2weeks',
       duration,
@@ -89,6 +97,7 @@ export function readOptions(argv: readonly string[]): StartOptions {
     dynamodbEndpoint: given.dynamodbEndpoint as string | undefined,
     ec2Endpoint: given.ec2Endpoint as string | undefined,
     agentRemovalRateLimit: given.agentRemovalRateLimit as RemovalRateLimit | undefined,
+    rateLimits: given.rateLimits as RateLimits | undefined,
     registryMaxAgentAgeMs: given.registryMaxAgentAge as number,
     registryMaxAgentCount: given.registryMaxAgentCount as number,
   }
@@ -141,6 +150,21 @@ function rate(text: string): RemovalRateLimit {
   const intervalMs = duration(interval)
   if (intervalMs <= 0) throw new InvalidArgumentError('the duration of a rate is longer than nothing')
   return { removals: Number(removals), intervalMs }
+}
+
+/** As with Mesos's flag: the JSON itself, a path, or `file://` and a path. */
+function rateLimits(text: string): RateLimits {
+  const parsed = parseRateLimits(/^\s*\{/.test(text) ? text : contentOf(text.replace(/^file:\/\//, '')))
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.error)
+  return parsed.limits
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new InvalidArgumentError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

@@ -44,6 +44,7 @@ export interface Refs {
   readonly cluster: Record<never, never>
   readonly tick: Record<never, never>
   readonly allocation: Record<never, never>
+  readonly allowance: { readonly principal: string }
 }
 
 /** One step of a transaction. A put writes the whole item with `version + 1`; no item comes twice. */

@@ -11,7 +11,7 @@
 //   FRAMEWORK#<id>#<n>     TASK#<task>
 //   MAIL#<id>#<n>          UPDATE#<task>, WORD#<task>, OFFER#<offer>, NOTICE#<notice>
 //   LOSSES                 HEAD, <number>
-//   CLUSTER                CLUSTER, TICK, ALLOCATION
+//   CLUSTER                CLUSTER, TICK, ALLOCATION, ALLOWANCE#<principal>
 //
 // Times are milliseconds since 1970 in cluster time. Numbers (epoch, incarnation, generation, fence) come from
 // protocol/numbering.ts and only grow.
@@ -445,6 +445,20 @@ export interface Tick extends Versioned {
   readonly closed?: boolean | undefined
 }
 
+/**
+ * What is left of a principal's rate limit, while several instances of a function share it. Each takes some at once.
+ * Invariant: within any time, no more is taken out than it held at its beginning and what has come in.
+ */
+export interface Allowance extends Versioned {
+  /** Empty: that of all who have no limit of their own. */
+  readonly principal: string
+  readonly tokens: number
+  /** Cluster time of `tokens`. */
+  readonly at: number
+  /** Seconds since 1970; long after it is full again, which is as good as none. */
+  readonly ttl?: number | undefined
+}
+
 /** One allocation at a time. */
 export interface Allocation extends Versioned {
   readonly fence: number
@@ -477,6 +491,7 @@ export interface Items {
   readonly cluster: Cluster
   readonly tick: Tick
   readonly allocation: Allocation
+  readonly allowance: Allowance
 }
 
 export type ItemKind = keyof Items

@@ -1,4 +1,5 @@
 // The settings of a cluster and the timer profiles they start from (R6).
+import type { RateLimits } from './authorization/rate-limits.ts'
 import { REGISTRY_MAX_AGENT_AGE_MS, REGISTRY_MAX_AGENT_COUNT } from './limits.ts'
 
 export type ProfileName = 'fast' | 'default' | 'mesos'
@@ -36,6 +37,8 @@ export interface Settings {
   readonly removalsPerMinute: number
   /** Mesos: agent_removal_rate_limit, none by default. Agents that EC2 proves dead do not wait for it. */
   readonly agentRemovalRateLimit?: RemovalRateLimit | undefined
+  /** Mesos: rate_limits, none by default. Calls above them are answered with 429. */
+  readonly rateLimits?: RateLimits | undefined
   /** Who an agent is: the signer of its call, or on emulators the call itself (R16). */
   readonly agentIdentity: 'signed' | 'claimed'
   /** How long a tick waits for its own canary when that decides whether somebody is silent, ms; not when absent. */

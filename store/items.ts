@@ -80,6 +80,12 @@ export const KINDS: { readonly [K in ItemKind]: KindOf<K> } = {
   cluster: { ...plain, pk: () => 'CLUSTER', sk: () => 'CLUSTER' },
   tick: { ...plain, pk: () => 'CLUSTER', sk: () => 'TICK' },
   allocation: { ...plain, pk: () => 'CLUSTER', sk: () => 'ALLOCATION', lifted: ['fence'] },
+  allowance: {
+    ...plain,
+    pk: () => 'CLUSTER',
+    sk: ({ principal }) => `ALLOWANCE#${id(principal)}`,
+    lifted: ['ttl'],
+  },
 }
 
 interface PartitionOf<P extends keyof Partitions> {

@@ -1,4 +1,5 @@
 // The settings of a deployed cluster, from MESETA_SETTINGS: a profile by its name, and what differs from it.
+import { parseRateLimits } from '../../master/authorization/rate-limits.ts'
 import { localSettings, PROFILES, type ProfileName, type Settings } from '../../master/settings.ts'
 
 /** Said at the start of a function: whoever deploys reads it in the log. */
@@ -44,6 +45,7 @@ const CHECKS: { readonly [K in Key]-?: Check } = {
   },
   removalsPerMinute: count(100_000),
   agentRemovalRateLimit: fields({ removals: count(100_000), intervalMs: ms }),
+  rateLimits: { expected: 'an object as docs/running.md has it', holds: isObject },
   agentIdentity: {
     expected: '"signed" or "claimed"',
     holds: (value) => value === 'signed' || value === 'claimed',
@@ -110,4 +112,6 @@ function check(name: string, value: unknown): void {
   if (!found.holds(value)) {
     throw new BadSettings(`MESETA_SETTINGS: ${name} must be ${found.expected}, not ${JSON.stringify(value)}`)
   }
+  const limits = name === 'rateLimits' ? parseRateLimits(JSON.stringify(value)) : undefined
+  if (limits?.ok === false) throw new BadSettings(`MESETA_SETTINGS: ${limits.error}`)
 }

@@ -32,6 +32,7 @@ export function flags(settings: Settings): readonly Flag[] {
     min_allocatable_resources: `cpus:${MIN_ALLOCATABLE.cpus / 1000}|mem:${MIN_ALLOCATABLE.mem / 1000}`,
     offer_timeout: duration(settings.offerTimeoutMs),
     port: String(publicAddress.port),
+    ...(settings.rateLimits === undefined ? {} : { rate_limits: JSON.stringify(settings.rateLimits) }),
     registry_max_agent_age: duration(settings.registryMaxAgentAgeMs),
     registry_max_agent_count: String(settings.registryMaxAgentCount),
     role_sorter: 'drf',

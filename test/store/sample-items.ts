@@ -223,4 +223,5 @@ export const samples: { readonly [K in ItemKind]: Items[K] } = {
   },
   tick: { version: 0, number: 8, at: 1_790_000_000_000, unbrokenSince: 1_789_990_000_000, removalTokens: 2 },
   allocation: { version: 0, fence: 10_000_000_001, expiresAt: 0, wanted: 3 },
+  allowance: { version: 0, principal: 'marathon', tokens: 4.5, at: 1_790_000_000_000, ttl: 1_790_086_400 },
 }
