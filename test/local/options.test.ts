@@ -56,6 +56,8 @@ describe('a command line that is wrong ends with 2 and a sentence', () => {
     [['--agent-removal-rate-limit', '0/10mins'], 'a rate is'],
     [['--registry-max-agent-age', '2 weeks'], 'a duration is'],
     [['--registry-max-agent-count', '-1'], 'it is a whole number'],
+    [['--rate-limits', '{"limit":[]}'], 'it takes "limits"'],
+    [['--rate-limits', '/no/such/file'], '/no/such/file cannot be read (ENOENT)'],
     [['--wrong'], 'unknown option'],
     [['data'], 'data'],
   ])('%j', (args, sentence) => {

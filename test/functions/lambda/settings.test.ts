@@ -48,9 +48,16 @@ test.each([
   ['{"maxExpiredShare":2}', 'maxExpiredShare must be a share from 0 to 1, not 2'],
   ['{"offerTimeoutMs":"5m"}', 'offerTimeoutMs must be milliseconds'],
   ['{"agentIdentity":"none"}', 'agentIdentity must be "signed" or "claimed"'],
+  ['{"rateLimits":[]}', 'rateLimits must be an object'],
+  ['{"rateLimits":{"limits":[{"principal":"a","qps":0}]}}', 'limits[0].qps is calls a second'],
   ['{"publicAddress":{"hostname":"h"}}', 'publicAddress must be an object with hostname'],
 ])('%s says what to do', (json, sentence) => {
   expect(() => settingsOf(json, aws)).toThrow(sentence)
+})
+
+test('rate limits are taken as Mesos writes them', () => {
+  const rateLimits = { limits: [{ principal: 'jobs', qps: 20 }], aggregate_default_qps: 100 }
+  expect(settingsOf(JSON.stringify({ rateLimits }), aws).rateLimits).toEqual(rateLimits)
 })
 
 test('a variable that is missing is named', () => {
