@@ -32,6 +32,7 @@ import {
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Asset } from 'aws-cdk-lib/aws-s3-assets'
+import { StringParameter } from 'aws-cdk-lib/aws-ssm'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
 import { pascal } from './functions.ts'
@@ -154,7 +155,7 @@ function template(
   })
 }
 
-/** Files come from the deployment's own bucket: the bundle, the install script, Node itself. */
+/** Files come from the deployment's own bucket: the bundle, the scripts, Node itself. */
 function userData(
   scope: Construct,
   group: AgentGroupProps,
@@ -162,26 +163,50 @@ function userData(
   architecture: 'arm64' | 'x64',
 ): UserData {
   const data = UserData.forLinux()
+  const release: string[] = []
   const fetched = (id: string, path: string, localFile: string): string => {
     const asset = new Asset(scope, id, { path })
     // Not the library's grant: that reads the whole bucket of all deployments.
-    const resources = [asset.bucket.arnForObjects(asset.s3ObjectKey)]
-    props.role.addToPolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources }))
+    mayRead(props.role, 's3:GetObject', asset.bucket.arnForObjects(asset.s3ObjectKey))
+    release.push(asset.s3ObjectUrl)
     return data.addS3DownloadCommand({ bucket: asset.bucket, bucketKey: asset.s3ObjectKey, localFile })
   }
   data.addCommands('set -euo pipefail', 'mkdir -p /opt/meseta/new')
   const bundle = fetched('Bundle', bundleOf(props.bundlesDir), '/opt/meseta/new/bundle.zip')
-  const install = fetched('Install', INSTALL, '/opt/meseta/new/install.zip')
+  const scripts = fetched('Install', INSTALL, '/opt/meseta/new/scripts.zip')
   const node = fetched('Node', nodeOf(architecture), '/opt/meseta/new/node')
+  const wanted = release.join(' ')
   data.addCommands(
     'cd /opt/meseta/new',
-    `unzip -oq ${bundle} -d bundle && unzip -oq ${install} -d install && chmod 755 ${node}`,
+    `unzip -oq ${bundle} -d bundle && unzip -oq ${scripts} -d scripts && chmod 755 ${node}`,
     `export MESETA_URL='${props.url}'`,
     `export MESETA_REGION='${props.vpc.stack.region}'`,
     `export MESETA_GROUP='${plain(group.name)}' MESETA_ATTRIBUTES='${plain(group.attributes ?? '')}'`,
-    `bash install/install.sh bundle ${node}`,
+    `export MESETA_RELEASE='${wanted}'`,
+    `export MESETA_RELEASE_PARAMETER='${releaseParameter(scope, group, wanted, props).parameterName}'`,
+    `bash scripts/install.sh bundle ${node}`,
+    'cd / && rm -rf /opt/meseta/new',
   )
   return data
+}
+
+/** What machines that run already are to run: they look, and replace their agent in place (cdk/agent/update.sh). */
+function releaseParameter(
+  scope: Construct,
+  group: AgentGroupProps,
+  wanted: string,
+  { role }: InPlace,
+): StringParameter {
+  const parameter = new StringParameter(scope, 'Release', {
+    description: `Meseta: where machines of the group ${plain(group.name)} find bundle, scripts and Node of their agent`,
+    stringValue: wanted,
+  })
+  mayRead(role, 'ssm:GetParameter', parameter.parameterArn)
+  return parameter
+}
+
+function mayRead(role: Role, action: string, resource: string): void {
+  role.addToPolicy(new PolicyStatement({ actions: [action], resources: [resource] }))
 }
 
 /** Becomes part of a script: what could end the quotes is refused. */

@@ -13,6 +13,7 @@
 identify() {
   read -r stat </proc/self/stat || stat=
   pid=${stat%% *}
+  # shellcheck disable=SC2086 # In words: they are numbers.
   set -- ${stat##*) }
   start=${20:-0}
 }
@@ -30,10 +31,12 @@ run() {
   [ -r "$1/launch" ] || refuse 'cannot read the command'
   cd "$2" || refuse 'cannot enter the sandbox'
   echo "$pid $start" >"$1/pid" || refuse 'cannot record the process'
+  # shellcheck disable=SC1091 # The agent writes it.
   . "$1/launch"
 }
 
 # Called by RECORD/launch, which the agent deletes as soon as it has this line: the file is open by now.
+# shellcheck disable=SC2329
 started() {
   echo "$pid $start" >&3 2>/dev/null
   exec 3>&-

@@ -1,9 +1,9 @@
-// `npm run check:stack`: synthesizes, asks cdk-nag and cfn-lint, prints what they find; any finding is a failure.
+// `npm run check:stack`: synthesizes, asks cdk-nag, cfn-lint, ShellCheck and systemd; prints what they find, and fails.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { lint } from './lint.ts'
+import { lint, lintScripts, verifyUnits } from './lint.ts'
 import { ROOT } from './run.ts'
 
 /** The stack as deployed with all it has, and as deployed on an emulator. */
@@ -27,6 +27,10 @@ for (const [name, context] of Object.entries(VARIANTS)) {
     rmSync(out, { recursive: true, force: true })
   }
 }
+report('ShellCheck, scripts of the machines', await lintScripts())
+const units = verifyUnits()
+if (units.skipped === undefined) report('systemd-analyze verify, units of the machines', units.problem)
+else console.log(`skipped systemd-analyze verify: ${units.skipped}`)
 console.log(failed === 0 ? 'the stack is clean' : `${failed} checks failed`)
 process.exitCode = failed === 0 ? 0 : 1
 

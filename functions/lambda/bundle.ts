@@ -39,8 +39,13 @@ export async function bundle(folder = join(ROOT, 'dist')): Promise<readonly Bund
     const outdir = join(folder, 'functions', name)
     made.push(await one(name, outdir, { index: `functions/lambda/${name}.ts` }, FUNCTION_OPTIONS))
   }
+  return [...made, await bundleAgent(folder)]
+}
+
+/** The agent's alone. */
+export async function bundleAgent(folder: string): Promise<Bundle> {
   const outdir = join(folder, 'agent')
-  made.push(await one('agent', outdir, { main: 'agent/main.ts' }, AGENT_OPTIONS))
+  const made = await one('agent', outdir, { main: 'agent/main.ts' }, AGENT_OPTIONS)
   for (const source of shimSources(join(ROOT, 'agent'))) cpSync(source, join(outdir, basename(source)))
   return made
 }

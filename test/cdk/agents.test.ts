@@ -1,8 +1,16 @@
 // The machines: what their template says, what they may do, and the install script in an empty root.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Match } from 'aws-cdk-lib/assertions'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../vitest.ts'
@@ -44,6 +52,20 @@ describe('the template', () => {
     })
   })
 
+  test('A21 nor does anything that its tasks start: systemd keeps their group from it', () => {
+    const unit = readFileSync(join(SCRIPTS, 'meseta-tasks.service'), 'utf8')
+    expect(unit).toMatch(/^IPAddressDeny=169\.254\.169\.254\/32 fd00:ec2::254\/128$/m)
+    const started = readFileSync(join(SCRIPTS, 'agent-start.sh'), 'utf8')
+    expect(started).toContain('/sys/fs/cgroup/meseta.slice/meseta-tasks.service')
+  })
+
+  test('those that run look for the release that was deployed last', () => {
+    template.hasResourceProperties('AWS::SSM::Parameter', {
+      Type: 'String',
+      Value: Match.objectLike({ 'Fn::Join': Match.anyValue() }),
+    })
+  })
+
   test('nobody can call in', () => {
     expect(JSON.stringify(template.findResources('AWS::EC2::SecurityGroup'))).not.toContain(
       'SecurityGroupIngress',
@@ -62,6 +84,7 @@ describe('the template', () => {
       'execute-api:Invoke',
       's3:GetObject',
       'sqs:SendMessage',
+      'ssm:GetParameter',
     ])
     expect(JSON.stringify(policy)).not.toContain('*')
     expect(JSON.stringify(policy)).toContain('/prod/POST/api/v1/agent')
@@ -69,40 +92,66 @@ describe('the template', () => {
 })
 
 describe('install.sh', () => {
-  const install = (root: string, variables: Record<string, string> = {}) =>
-    spawnSync('bash', [join(SCRIPTS, 'install.sh'), join(stubBundles(), 'agent'), process.execPath], {
-      encoding: 'utf8',
-      env: {
-        PATH: process.env.PATH ?? '',
-        DESTDIR: root,
-        MESETA_URL: 'https://cluster.example/prod/',
-        MESETA_REGION: 'eu-west-1',
-        ...variables,
+  const install = (root: string, variables: Record<string, string> = {}, bundle?: string) =>
+    spawnSync(
+      'bash',
+      [join(SCRIPTS, 'install.sh'), bundle ?? join(stubBundles(), 'agent'), process.execPath],
+      {
+        encoding: 'utf8',
+        env: {
+          PATH: process.env.PATH ?? '',
+          DESTDIR: root,
+          MESETA_URL: 'https://cluster.example/prod/',
+          MESETA_REGION: 'eu-west-1',
+          ...variables,
+        },
       },
-    })
+    )
 
   test('every script is sound shell', () => {
     for (const script of readdirSync(SCRIPTS).filter((file) => file.endsWith('.sh')))
       execFileSync('bash', ['-n', join(SCRIPTS, script)])
   })
 
-  test('makes a machine an agent, and again with a newer bundle', () => {
+  test('makes a machine an agent, and again with a newer bundle; the one before stays beside it', () => {
     const root = mkdtempSync(join(tmpdir(), 'meseta-root-'))
-    expect(install(root)).toMatchObject({ status: 0, stderr: '' })
-    const first = readlinkSync(join(root, 'opt/meseta/agent'))
-    expect(install(root)).toMatchObject({ status: 0, stderr: '' })
-    expect(readlinkSync(join(root, 'opt/meseta/agent'))).not.toBe(first)
-    expect(existsSync(join(root, 'opt/meseta/agent/main.mjs'))).toBe(true)
-    expect(readFileSync(join(root, 'etc/meseta/agent.env'), 'utf8')).toContain(
-      'MESETA_URL=https://cluster.example/prod/\n',
-    )
-    expect(readdirSync(join(root, 'etc/systemd/system')).sort()).toEqual([
+    const bundle = join(stubBundles(), 'agent')
+    const releases = () => readdirSync(join(root, 'opt/meseta/releases')).sort()
+    const seen: string[] = []
+    for (const text of ['', '// Newer.', '// Newest.']) {
+      writeFileSync(join(bundle, 'main.mjs'), text)
+      expect(install(root, {}, bundle)).toMatchObject({ status: 0, stderr: '' })
+      seen.push(basename(readlinkSync(join(root, 'opt/meseta/current'))))
+    }
+    expect(new Set(seen).size).toBe(3)
+    expect(releases()).toEqual(seen.slice(1).sort())
+    expect(install(root, {}, bundle)).toMatchObject({ status: 0, stderr: '' })
+    expect(releases()).toEqual([seen[2]])
+    const current = join(root, 'opt/meseta/current')
+    expect(readFileSync(join(current, 'bundle/main.mjs'), 'utf8')).toBe('// Newest.')
+    const version = execFileSync(join(current, 'node'), ['--version'], { encoding: 'utf8' })
+    expect(version.trim()).toBe(process.version)
+  })
+
+  test('writes settings for its user alone, and units that name what is there', () => {
+    const root = mkdtempSync(join(tmpdir(), 'meseta-root-'))
+    expect(install(root, { MESETA_GROUP: 'workers' })).toMatchObject({ status: 0, stderr: '' })
+    const settings = join(root, 'etc/meseta/agent.env')
+    expect(readFileSync(settings, 'utf8')).toContain('MESETA_URL=https://cluster.example/prod/\n')
+    expect(statSync(settings).mode & 0o077).toBe(0)
+    const units = readdirSync(join(root, 'etc/systemd/system'))
+    expect(units.sort()).toEqual([
+      'meseta-agent-update.service',
+      'meseta-agent-update.timer',
       'meseta-agent.service',
       'meseta-tasks.service',
       'meseta.slice',
     ])
-    const version = execFileSync(join(root, 'opt/meseta/bin/node'), ['--version'], { encoding: 'utf8' })
-    expect(version.trim()).toBe(process.version)
+    for (const unit of units) {
+      const text = readFileSync(join(root, 'etc/systemd/system', unit), 'utf8')
+      for (const [, file = ''] of text.matchAll(/(?:ExecStart|EnvironmentFile)=(\/(?:opt|etc)\S+)/g))
+        expect(existsSync(join(root, file)), `${unit} names ${file}`).toBe(true)
+    }
   })
 
   test('says what is missing', () => {
