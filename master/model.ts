@@ -232,7 +232,7 @@ export interface InstanceAgent extends Versioned {
   readonly agentId: string
 }
 
-/** Beats of up to fifty agents, written whole by `heartbeats` only. */
+/** Beats of up to a hundred agents, written whole by `heartbeats` only. */
 export interface Beats extends Versioned {
   readonly shard: number
   readonly agents: Readonly<Record<string, BeatRecord>>
@@ -248,6 +248,7 @@ export interface BeatRecord {
   /** Queue stamp of the newest beat, taken as the largest so far in the group. */
   readonly stamp: number
   readonly applied: number
+  /** The first digits of what it said, to see that it stays the same; empty before its first beat. */
   readonly digest: string
 }
 

@@ -6,8 +6,9 @@ import { Buffer } from 'node:buffer'
 import type { Refs } from '../master/decision.ts'
 import type { ItemKind, Items } from '../master/model.ts'
 import { assert } from './assert.ts'
+import { isPackedBeats, packBeats, unpackBeats } from './beats-form.ts'
 import { readBody, writeBody } from './body.ts'
-import { pack, UNIT_BYTES, unpack } from './packing.ts'
+import { type Body, pack, UNIT_BYTES, unpack } from './packing.ts'
 import { packResources, unpackResources } from './resource-lists.ts'
 import { type Lifted, type Row, type RowKey, sizeOf } from './rows.ts'
 import type { PartitionKinds, Partitions } from './store.ts'
@@ -131,7 +132,24 @@ export function writeItem<K extends ItemKind>(
   const body: Record<string, unknown> = { ...item, version: undefined }
   for (const field of KINDS[kind].lifted) body[field] = undefined
   for (const path of RESOURCE_PATHS[kind]) shorten(body, path, 0)
-  return { ...row, body: pack(withoutCluster(row, writeBody(body)), sizeOf(row), unitBytes) }
+  const text = withoutCluster(row, writeBody(body))
+  return {
+    ...row,
+    body: shortBeats(kind, item, text, sizeOf(row), unitBytes) ?? pack(text, sizeOf(row), unitBytes),
+  }
+}
+
+/** A shard of beats that is more than a unit as text is written in its own form, where that is billed. */
+function shortBeats<K extends ItemKind>(
+  kind: K,
+  item: Items[K],
+  text: string,
+  besideBytes: number,
+  unitBytes: number,
+): Body | undefined {
+  if (kind !== 'beats' || besideBytes + Buffer.byteLength(text) <= unitBytes) return undefined
+  // The kind says so.
+  return packBeats(item as Items['beats'])
 }
 
 /** The same row without its body: all that conditions and the table's expiry look at. */
@@ -149,11 +167,17 @@ export function readItem<K extends ItemKind>(kind: K, row: Row): Items[K] {
   const { schema, lifted } = KINDS[kind]
   assert(row.schema <= schema + 1, () => `a ${kind} was written by a later release (schema ${row.schema})`)
   // What was written by `writeItem`, for this kind, is read: the key says which kind it is.
-  const item = readBody(withCluster(row, unpack(row.body))) as Record<string, unknown>
+  const item = bodyOf(kind, row) as Record<string, unknown>
   item.version = row.version
   for (const field of lifted) if (row[field] !== undefined) item[field] = row[field]
   for (const path of RESOURCE_PATHS[kind]) lengthen(item, path, 0)
   return item as unknown as Items[K]
+}
+
+function bodyOf(kind: ItemKind, row: Row): unknown {
+  const { body } = row
+  if (kind === 'beats' && typeof body !== 'string' && isPackedBeats(body)) return unpackBeats(body)
+  return readBody(withCluster(row, unpack(body)))
 }
 
 /** Place just behind an item, to be given as `after` of a query, whether the item exists or not. */

@@ -43,6 +43,9 @@ export const STALE_CANARY_MS = (15 * 60_000) / 2
 /** Stamps of one queue disagree by far less than this. What is older than its group's newest by more is a repeat. */
 const STAMPS_DISAGREE_MS = 1_000
 
+/** Digits of a digest that are kept from beat to beat: enough to see that it stayed the same; what differs is looked at whole. */
+export const DIGEST_KEPT = 8
+
 /** The shard's item before anything was heard. */
 export function noBeats(shard: number): Beats {
   return { version: 0, shard, agents: {}, canary: { number: 0, stamp: 0 }, hearingSince: 0 }
@@ -111,7 +114,7 @@ function withBeat(beats: Beats, beat: Beat | CallHeard, stamp: number, facts: Fo
           number: beat.number,
           stamp,
           applied: beat.applied,
-          digest: beat.digest,
+          digest: beat.digest.slice(0, DIGEST_KEPT),
         }
       : isSame
         ? { ...before, stamp }

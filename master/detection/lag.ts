@@ -3,7 +3,7 @@ import type { Beat } from '../../protocol/agent-messages.ts'
 import { timelineOf } from '../../protocol/numbering.ts'
 import type { Tell } from '../decision.ts'
 import type { BeatRecord, Beats, Ledger } from '../model.ts'
-import type { Heard } from './beats.ts'
+import { DIGEST_KEPT, type Heard } from './beats.ts'
 
 /**
  * Nudges after a batch of beats: `register` for agents that are lost to us, `shutdown` for those marked gone, `sync`
@@ -42,7 +42,7 @@ function nudgeFor(
     earlier?.incarnation === last.incarnation &&
     earlier.number < last.number &&
     earlier.applied === last.applied &&
-    earlier.digest === last.digest
+    earlier.digest.slice(0, DIGEST_KEPT) === last.digest.slice(0, DIGEST_KEPT)
   if (!isSteady || ledger.openWork !== undefined || last.incarnation !== ledger.incarnation) return undefined
   const lags = last.applied < ledger.generation
   const differs = last.applied === ledger.generation && last.digest !== ledger.digest
