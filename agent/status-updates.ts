@@ -6,10 +6,14 @@ import type { UpdateReport, UpdatesAnswer, UpdatesCall } from '../protocol/agent
 import type { Clock } from '../protocol/clock.ts'
 import type { Acting } from './acting.ts'
 import { backoff } from './backoff.ts'
-import type { TaskKey } from './state.ts'
+import { writeJson } from './exact-json.ts'
+import type { TaskKey, TaskRecord } from './state.ts'
 
 /** One call is one transaction there. */
 export const MAX_UPDATES_PER_CALL = 30
+/** The control plane takes 4 MB and five hundred of each; what is more goes with the next call (A10). */
+const MAX_PER_CALL = 400
+const MAX_BYTES_PER_CALL = 2 * 1024 * 1024
 /** Updates made in one moment travel together. */
 const GATHER_MS = 2
 /** A task whose update was not taken yet waits between these. */
@@ -110,16 +114,11 @@ export function startReporter(options: ReporterOptions): Reporter {
       settle()
       return undefined
     }
-    const updates: Batch['updates'] = []
     const now = clock.now()
-    for (const task of state.tasks.values()) {
-      if (updates.length >= MAX_UPDATES_PER_CALL) break
-      if (task.pending.length === 0 || (notBefore.get(task.key)?.at ?? 0) > now) continue
-      for (const update of task.pending.slice(0, MAX_UPDATES_PER_CALL - updates.length)) {
-        updates.push({ key: task.key, report: { ...update, latestState: task.state } })
-      }
-    }
-    const { exits, messages, agentId, incarnation, applied } = state
+    const { exits, agentId, incarnation, applied } = state
+    const room = { bytes: MAX_BYTES_PER_CALL }
+    const updates = dueUpdates(state.tasks.values(), now, room)
+    const messages = fitting(state.messages.slice(0, MAX_PER_CALL), room)
     if (updates.length === 0 && exits.length === 0 && messages.length === 0 && !asked) {
       const next = nextDue()
       if (next === undefined) settle()
@@ -134,10 +133,23 @@ export function startReporter(options: ReporterOptions): Reporter {
         incarnation,
         applied,
         updates: updates.map((update) => update.report),
-        exits: [...exits],
-        messages: [...messages],
+        exits: exits.slice(0, MAX_PER_CALL),
+        messages,
       },
     }
+  }
+
+  /** In order, as many as one call takes; of a task whose first one finds no room, none. */
+  function dueUpdates(tasks: Iterable<TaskRecord>, now: number, room: Room): Batch['updates'] {
+    const updates: Batch['updates'] = []
+    for (const task of tasks) {
+      if (updates.length >= MAX_UPDATES_PER_CALL) break
+      if (task.pending.length === 0 || (notBefore.get(task.key)?.at ?? 0) > now) continue
+      const due = task.pending.slice(0, MAX_UPDATES_PER_CALL - updates.length)
+      for (const update of fitting(due, room))
+        updates.push({ key: task.key, report: { ...update, latestState: task.state } })
+    }
+    return updates
   }
 
   async function take(batch: Batch, answer: UpdatesAnswer): Promise<void> {
@@ -191,4 +203,18 @@ export function startReporter(options: ReporterOptions): Reporter {
     for (const resolve of draining) resolve()
     draining = []
   }
+}
+
+interface Room {
+  bytes: number
+}
+
+/** The first of them, as many as there is room for; one that is larger than any room travels alone. */
+function fitting<T>(items: readonly T[], room: Room): readonly T[] {
+  const fits = items.findIndex((item) => {
+    const isAlone = room.bytes === MAX_BYTES_PER_CALL
+    room.bytes -= writeJson(item).length
+    return room.bytes < 0 && !isAlone
+  })
+  return fits === -1 ? items : items.slice(0, fits)
 }

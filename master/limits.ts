@@ -25,6 +25,12 @@ export const MAX_UPDATES_PER_CALL = 30
 /** Updates of one task in custody (R12). */
 export const MAX_CUSTODY_UPDATES = 16
 export const MAX_CUSTODY_BYTES = 64 * 1024
+/** A status in the history of a task; of a larger one only what it says in short is kept: its task has one item. */
+export const MAX_STATUS_KEPT_BYTES = 4 * 1024
+/** Bytes an executor may send to its scheduler at once; more would not fit the way back either. */
+export const MAX_MESSAGE_BYTES = MAX_NUDGE_BYTES
+/** What a framework says of itself, and its offer constraints: one item, and a copy on every agent it runs on. */
+export const MAX_FRAMEWORK_BYTES = 64 * 1024
 /** Refusals kept on one ledger; the one that ends first gives way (R1). */
 export const MAX_REFUSALS = 64
 /** Evidence of earlier ACCEPTs on a ledger. */

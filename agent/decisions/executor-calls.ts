@@ -11,6 +11,7 @@ import { agentSays, makeUpdate } from './updates.ts'
 const HEARTBEAT_MS = 30 * 60_000
 /** Messages to schedulers are best effort; older ones give way. */
 const MAX_MESSAGES = 1_000
+const MAX_MESSAGES_BYTES = 4 * 1024 * 1024
 
 /** In this order (C124–C127): running on disk, resent updates, lost launches, SUBSCRIBED, queued launches. */
 export function onSubscribed(turn: Turn, input: Extract<Input, { input: 'executor-subscribed' }>): void {
@@ -63,9 +64,10 @@ export function onMessage(turn: Turn, input: Extract<Input, { input: 'executor-m
   const executor = turn.state.executors.get(input.executor)
   if (executor === undefined) return
   const { frameworkId, executorId } = executor
-  turn.state.messages = [...turn.state.messages, { frameworkId, executorId, data: input.data }].slice(
-    -MAX_MESSAGES,
-  )
+  const kept = [...turn.state.messages, { frameworkId, executorId, data: input.data }].slice(-MAX_MESSAGES)
+  let bytes = kept.reduce((sum, { data }) => sum + data.length, 0)
+  while (bytes > MAX_MESSAGES_BYTES) bytes -= kept.shift()?.data.length ?? 0
+  turn.state.messages = kept
   turn.act({ action: 'report' })
 }
 

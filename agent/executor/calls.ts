@@ -1,11 +1,17 @@
 // `POST /api/v1/executor`: status codes in the order of Mesos's checks, then the call goes to the agent's decisions.
 import { decodeMessage } from '../../protocol/codec.ts'
 import { type MediaType, negotiate, parseContentType } from '../../protocol/media-types.ts'
-import type { ExecutorCall, TaskStatus } from '../../protocol/messages.ts'
+import type { ExecutorCall, ExecutorCallUpdate, TaskStatus } from '../../protocol/messages.ts'
 import type { Acting } from '../acting.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, text } from '../api/http.ts'
+import { writeJson } from '../exact-json.ts'
 import { keyOf } from '../state.ts'
 import type { ExecutorStreams } from './streams.ts'
+
+/** One update of a task must fit the custody of the control plane, or it would stand before all others for ever (A10). */
+export const MAX_STATUS_BYTES = 64 * 1024
+/** As much as queues take the other way. */
+export const MAX_MESSAGE_BYTES = 200 * 1024
 
 export function executorApi(acting: Acting, streams: ExecutorStreams): Handler {
   return async (request) => {
@@ -31,6 +37,10 @@ function readCall(request: HttpRequest): ReadCall {
   }
   const decoded = decodeMessage('mesos.v1.executor.Call', mediaType, request.body)
   if (!decoded.ok) return { refused: text(400, `The call cannot be read: ${decoded.error}`) }
+  if (updatesOf(decoded.message).some(({ status }) => writeJson(status).length > MAX_STATUS_BYTES))
+    return { refused: tooLarge('A status update', MAX_STATUS_BYTES) }
+  if ((decoded.message.message?.data.length ?? 0) > MAX_MESSAGE_BYTES)
+    return { refused: tooLarge('A message', MAX_MESSAGE_BYTES) }
   const problem = callError(decoded.message)
   if (problem !== undefined) {
     return { refused: text(400, `Failed to validate Executor::Call: ${problem}`) }
@@ -71,6 +81,15 @@ async function answer(
       return { status: 202 }
   }
   return text(501, `The agent does not know the call ${call.type}`)
+}
+
+/** Also those of an executor that comes back. */
+function updatesOf({ update, subscribe }: ExecutorCall): readonly ExecutorCallUpdate[] {
+  return [...(update === undefined ? [] : [update]), ...(subscribe?.unacknowledged_updates ?? [])]
+}
+
+function tooLarge(what: string, bytes: number): HttpAnswer {
+  return text(413, `${what} may have at most ${bytes} bytes; put large data into the sandbox`)
 }
 
 function subscribe(

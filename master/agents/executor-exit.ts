@@ -3,6 +3,7 @@ import type { ExecutorExit, ExecutorMessage } from '../../protocol/agent-message
 import { release } from '../accounting.ts'
 import type { Context } from '../context.ts'
 import { type Change, type Decision, nothing } from '../decision.ts'
+import { MAX_MESSAGE_BYTES } from '../limits.ts'
 import { noticeMail } from '../mail.ts'
 import type { Executor, Framework, Ledger } from '../model.ts'
 import { Gathered } from './work.ts'
@@ -82,7 +83,10 @@ export function executorFailure(
   )
 }
 
-/** Messages of executors: best effort, for the present session only (C57, C105). The answer: how many were passed on. */
+/**
+ * Messages of executors: best effort, for the present session only (C57, C105); what is too large for an item is none.
+ * The answer: how many are done with.
+ */
 export function passMessages(
   agentId: string,
   frameworks: ReadonlyMap<string, Framework>,
@@ -95,8 +99,8 @@ export function passMessages(
     const owner = frameworks.get(frameworkId)
     const agent_id = { value: agentId }
     const message = { agent_id, executor_id: { value: executorId }, data }
-    const mail =
-      owner?.state === 'connected' ? [noticeMail(owner, { type: 'MESSAGE', message }, context)] : []
+    const isPassed = owner?.state === 'connected' && data.length <= MAX_MESSAGE_BYTES
+    const mail = isPassed ? [noticeMail(owner, { type: 'MESSAGE', message }, context)] : []
     if (!gathered.add(mail, frameworkId)) break
     done++
   }

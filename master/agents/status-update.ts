@@ -13,11 +13,11 @@ import { isEmpty } from '../../protocol/resources.ts'
 import { release } from '../accounting.ts'
 import type { Context } from '../context.ts'
 import { type Change, type Decision, nothing } from '../decision.ts'
-import { FINISHED_TASK_KEPT_MS } from '../limits.ts'
+import { FINISHED_TASK_KEPT_MS, MAX_CUSTODY_BYTES } from '../limits.ts'
 import type { Framework, Ledger, Run, Task } from '../model.ts'
 import { isTerminal, step } from '../task-state.ts'
 import { headMail, isFull, withUpdate } from './custody.ts'
-import { withStatus } from './task-status.ts'
+import { cutTo, withStatus } from './task-status.ts'
 import { Gathered, ledgerUnchanged, taskKey } from './work.ts'
 
 export interface UpdatesLoaded {
@@ -128,9 +128,12 @@ function isOf(update: UpdateReport, task: Task, ledger: Ledger): boolean {
   )
 }
 
-/** Without uuid it could never be acknowledged and would stand in front of all others for ever. */
+/**
+ * Without uuid it could never be acknowledged and would stand in front of all others for ever. Agents refuse what is too
+ * large; one that does not must not hold up its other tasks with it.
+ */
 function withUuid(status: TaskStatus): (TaskStatus & { readonly uuid: string }) | undefined {
-  return status.uuid === undefined ? undefined : { ...status, uuid: status.uuid }
+  return status.uuid === undefined ? undefined : cutTo({ ...status, uuid: status.uuid }, MAX_CUSTODY_BYTES)
 }
 
 function told(task: Task, status: TaskStatus): Task {

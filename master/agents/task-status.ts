@@ -1,9 +1,10 @@
 // Statuses the control plane makes itself, and how a task's record takes them up.
 import type { TaskState, TaskStatus, TaskStatusReason } from '../../protocol/messages.ts'
 import type { Context } from '../context.ts'
-import { MAX_STATUS_HISTORY } from '../limits.ts'
+import { MAX_STATUS_HISTORY, MAX_STATUS_KEPT_BYTES } from '../limits.ts'
 import type { Framework, Task } from '../model.ts'
 import { spell } from '../task-state.ts'
+import { sizeOf } from '../validation/same.ts'
 
 export interface Word {
   /** In exact words; what the framework reads is spelled for it. */
@@ -51,7 +52,28 @@ export function withStatus(
   statuses: readonly TaskStatus[],
   { data: _, ...status }: TaskStatus,
 ): readonly TaskStatus[] {
-  return [...statuses.filter(({ state }) => state !== status.state), status].slice(-MAX_STATUS_HISTORY)
+  const kept = cutTo(status, MAX_STATUS_KEPT_BYTES)
+  return [...statuses.filter(({ state }) => state !== kept.state), kept].slice(-MAX_STATUS_HISTORY)
+}
+
+/** Of a message that is cut, so much is kept. */
+const MESSAGE_KEPT = 512
+
+/** The status if it is small enough, else what no framework can do without: an item holds no more (A10). */
+export function cutTo<S extends TaskStatus>(status: S, maxBytes: number): S {
+  const size = sizeOf(status)
+  if (size <= maxBytes) return status
+  const {
+    data: _,
+    labels: __,
+    check_status: ___,
+    container_status: ____,
+    limitation: _____,
+    ...short
+  } = status
+  const message = `${(status.message ?? '').slice(0, MESSAGE_KEPT)} (cut: ${size} bytes, more than ${maxBytes})`
+  // What is left out is optional in every status.
+  return { ...short, message: message.trim() } as S
 }
 
 function timeOf(ms: number): { readonly nanoseconds: bigint } {
