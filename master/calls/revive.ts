@@ -14,10 +14,10 @@ export function revive(
   { cluster }: Context,
 ): Decision<CallAnswer> {
   if (foreignRole(framework.info, roles) !== undefined) return nothing(ACCEPTED)
-  const revived = roles.length > 0 ? roles : rolesOf(framework.info)
+  const revived = new Set(roles.length > 0 ? roles : rolesOf(framework.info))
   const item: Framework = {
     ...framework,
-    suppressedRoles: framework.suppressedRoles.filter((role) => !revived.includes(role)),
+    suppressedRoles: framework.suppressedRoles.filter((role) => !revived.has(role)),
     filterEpochs: raised(framework.filterEpochs, revived, cluster.timeline),
   }
   return {

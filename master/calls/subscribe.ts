@@ -3,10 +3,11 @@
 // Decides one write of the framework item. Then every gate is raised, and only then SUBSCRIBED is said.
 import type { FrameworkInfo, SchedulerCallSubscribe } from '../../protocol/messages.ts'
 import { nextNumber } from '../../protocol/numbering.ts'
+import { registrationRefusal } from '../authorization/frameworks.ts'
 import type { Context } from '../context.ts'
 import { type Decision, nothing } from '../decision.ts'
 import { deliveryError, deliveryOf } from '../frameworks/delivery.ts'
-import { raised } from '../frameworks/filter-epochs.ts'
+import { raised, remembered } from '../frameworks/filter-epochs.ts'
 import { rolesOf } from '../frameworks/roles.ts'
 import type { Framework } from '../model.ts'
 import { frameworkInfoError, suppressedRolesError } from '../validation/framework-info.ts'
@@ -42,7 +43,7 @@ export function subscribe(
   context: SubscribeContext,
 ): Decision<Subscribed> {
   const info = withPrincipal(call.framework_info, context.principal)
-  const message = reasonAgainst(existing, info, call)
+  const message = reasonAgainst(existing, info, call, context)
   if (message !== undefined) return nothing({ kind: 'error', message })
 
   const framework = subscribed(existing, info, call, context)
@@ -57,6 +58,7 @@ function reasonAgainst(
   existing: Framework | undefined,
   info: FrameworkInfo,
   { suppressed_roles = [], offer_constraints }: SchedulerCallSubscribe,
+  { settings }: Context,
 ): string | undefined {
   return (
     frameworkInfoError(info) ??
@@ -64,6 +66,7 @@ function reasonAgainst(
     (existing?.state === 'removed' ? 'Framework has been removed' : undefined) ??
     suppressedRolesError(info, suppressed_roles) ??
     offerConstraintsError(info, offer_constraints) ??
+    registrationRefusal(settings.acls, info) ??
     (existing !== undefined && existing.principal !== info.principal
       ? "A framework's principal can not be changed"
       : undefined)
@@ -103,7 +106,7 @@ function subscribed(
     state: 'connected',
     suppressedRoles: [...new Set(suppressed_roles)],
     filterEpochs: raised(
-      existing?.filterEpochs ?? {},
+      remembered(existing?.filterEpochs ?? {}, info),
       revivedRoles(existing, info, suppressed_roles),
       cluster.timeline,
     ),
@@ -148,7 +151,8 @@ export function revivedRoles(
   suppressed: readonly string[],
 ): readonly string[] {
   if (existing === undefined) return []
-  const before = rolesOf(existing.info)
-  const joined = rolesOf(info).filter((role) => !before.includes(role))
-  return [...joined, ...existing.suppressedRoles.filter((role) => !suppressed.includes(role))]
+  const before = new Set(rolesOf(existing.info))
+  const joined = rolesOf(info).filter((role) => !before.has(role))
+  const still = new Set(suppressed)
+  return [...joined, ...existing.suppressedRoles.filter((role) => !still.has(role))]
 }

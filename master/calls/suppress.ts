@@ -12,7 +12,8 @@ export function suppress(
 ): Decision<CallAnswer> {
   if (foreignRole(framework.info, roles) !== undefined) return nothing(ACCEPTED)
   const asked = roles.length > 0 ? roles : rolesOf(framework.info)
-  const fresh = [...new Set(asked)].filter((role) => !framework.suppressedRoles.includes(role))
+  const before = new Set(framework.suppressedRoles)
+  const fresh = [...new Set(asked)].filter((role) => !before.has(role))
   if (fresh.length === 0) return nothing(ACCEPTED)
   const item: Framework = { ...framework, suppressedRoles: [...framework.suppressedRoles, ...fresh] }
   return {

@@ -1,10 +1,11 @@
 // UPDATE_FRAMEWORK: the one call with an answer of its own; all three parts are replaced at once, or nothing is (C108).
 import type { FrameworkInfo, SchedulerCallUpdateFramework } from '../../protocol/messages.ts'
 import { withoutOffers } from '../accounting.ts'
+import { registrationRefusal } from '../authorization/frameworks.ts'
 import type { Context } from '../context.ts'
 import { type Decision, nothing } from '../decision.ts'
 import { deliveryError, deliveryOf } from '../frameworks/delivery.ts'
-import { raised } from '../frameworks/filter-epochs.ts'
+import { raised, remembered } from '../frameworks/filter-epochs.ts'
 import { rolesOf } from '../frameworks/roles.ts'
 import { withdrawnMail } from '../mail.ts'
 import type { Framework, Ledger } from '../model.ts'
@@ -19,7 +20,7 @@ export interface UpdateFrameworkAnswer extends CallAnswer {
   readonly droppedRoles: readonly string[]
 }
 
-/** 200 when applied or nothing differs, 400 with what is wrong. What is omitted is emptied, not kept. */
+/** 200 when applied or nothing differs, 400 with what is wrong, 403 for roles it may not use. What is omitted is emptied, not kept. */
 export function updateFramework(
   { framework }: { readonly framework: Framework },
   call: SchedulerCallUpdateFramework,
@@ -29,6 +30,8 @@ export function updateFramework(
   const info = complete(call.framework_info, framework, context.principal)
   const text = reasonAgainst(framework, info, call)
   if (text !== undefined) return nothing({ status: 400, text, droppedRoles: [] })
+  const refused = registrationRefusal(context.settings.acls, info)
+  if (refused !== undefined) return nothing({ status: 403, text: refused, droppedRoles: [] })
 
   const item: Framework = {
     ...framework,
@@ -36,17 +39,17 @@ export function updateFramework(
     suppressedRoles: [...new Set(suppressed_roles)],
     offerConstraints: offer_constraints,
     filterEpochs: raised(
-      framework.filterEpochs,
+      remembered(framework.filterEpochs, info),
       revivedRoles(framework, info, suppressed_roles),
       context.cluster.timeline,
     ),
   }
   if (sameMessage(item, framework)) return nothing({ status: 200, droppedRoles: [] })
-  const kept = rolesOf(info)
+  const kept = new Set(rolesOf(info))
   return {
     changes: [{ do: 'put', kind: 'framework', item, when: { name: 'unchanged' } }],
     tell: [{ tell: 'allocator' }],
-    answer: { status: 200, droppedRoles: rolesOf(framework.info).filter((role) => !kept.includes(role)) },
+    answer: { status: 200, droppedRoles: rolesOf(framework.info).filter((role) => !kept.has(role)) },
   }
 }
 

@@ -13,6 +13,6 @@ export function rolesOf(info: FrameworkInfo): readonly string[] {
 
 /** The first of the named roles that the framework is not subscribed with. */
 export function foreignRole(info: FrameworkInfo, roles: readonly string[]): string | undefined {
-  const own = rolesOf(info)
-  return roles.find((role) => !own.includes(role))
+  const own = new Set(rolesOf(info))
+  return roles.find((role) => !own.has(role))
 }

@@ -3,10 +3,10 @@
 import { idError } from '../../protocol/ids.ts'
 import type { ExecutorInfo } from '../../protocol/messages.ts'
 import { canonical, quantities } from '../../protocol/resources.ts'
-import { MIN_ALLOCATABLE } from '../limits.ts'
+import { MAX_TASK_BYTES, MIN_ALLOCATABLE } from '../limits.ts'
 import { commandEnvironmentError } from './command.ts'
 import { containerError } from './container.ts'
-import { sameMessage } from './same.ts'
+import { sameMessage, sizeOf } from './same.ts'
 import { askedResourcesError } from './task-resources.ts'
 
 export interface ExecutorPlace {
@@ -39,6 +39,7 @@ export function groupExecutorError(executor: ExecutorInfo, place: ExecutorPlace)
 
 function executorError(executor: ExecutorInfo, place: ExecutorPlace): string | undefined {
   return (
+    sizeReason(executor) ??
     idReason(executor) ??
     ownReason(executor, place.frameworkId) ??
     graceReason(executor) ??
@@ -46,6 +47,12 @@ function executorError(executor: ExecutorInfo, place: ExecutorPlace): string | u
     bodiesReason(executor) ??
     compatibilityReason(executor, place.executors)
   )
+}
+
+function sizeReason(executor: ExecutorInfo): string | undefined {
+  return sizeOf(executor) > MAX_TASK_BYTES
+    ? `The executor is larger than ${MAX_TASK_BYTES} bytes, fetch large data by URI`
+    : undefined
 }
 
 function idReason({ executor_id }: ExecutorInfo): string | undefined {

@@ -2,10 +2,26 @@
 import { idError, roleError } from '../../protocol/ids.ts'
 import type { FrameworkInfo, OfferFilters } from '../../protocol/messages.ts'
 import { foreignRole, isCapable } from '../frameworks/roles.ts'
+import { MAX_FRAMEWORK_BYTES } from '../limits.ts'
+import { sizeOf } from './same.ts'
 
 /** What is wrong with the info by itself; undefined if nothing is. An empty id is a new framework's. */
 export function frameworkInfoError(info: FrameworkInfo): string | undefined {
-  return rolesError(info) ?? ownIdError(info) ?? offerFiltersError(info) ?? failoverTimeoutError(info)
+  return (
+    sizeError(info) ??
+    rolesError(info) ??
+    ownIdError(info) ??
+    offerFiltersError(info) ??
+    failoverTimeoutError(info)
+  )
+}
+
+/** First of all: the others take their time with each role. */
+function sizeError(info: FrameworkInfo): string | undefined {
+  const size = sizeOf(info)
+  return size > MAX_FRAMEWORK_BYTES
+    ? `The framework's info has ${size} bytes, more than ${MAX_FRAMEWORK_BYTES}: name fewer roles and labels`
+    : undefined
 }
 
 /** Suppressed roles must be roles of the framework. */
@@ -24,7 +40,8 @@ function rolesError(info: FrameworkInfo): string | undefined {
   } else if (roles.length > 0) {
     return "A framework without MULTI_ROLE names its one role in 'role', 'roles' must not be set"
   }
-  const duplicate = roles.find((name, index) => roles.indexOf(name) < index)
+  const seen = new Set<string>()
+  const duplicate = roles.find((name) => seen.size === seen.add(name).size)
   if (duplicate !== undefined) return `'roles' contains '${duplicate}' more than once`
   for (const name of roles) {
     const reason = roleError(name)

@@ -5,15 +5,20 @@ import type {
   SchedulerOfferConstraints,
 } from '../../protocol/messages.ts'
 import { rolesOf } from '../frameworks/roles.ts'
+import { MAX_FRAMEWORK_BYTES } from '../limits.ts'
+import { sizeOf } from './same.ts'
 
 /** What is wrong with the constraints of a framework with this info; undefined if nothing is. */
 export function offerConstraintsError(
   info: FrameworkInfo,
   constraints: SchedulerOfferConstraints | undefined,
 ): string | undefined {
-  const roles = rolesOf(info)
+  const size = constraints === undefined ? 0 : sizeOf(constraints)
+  if (size > MAX_FRAMEWORK_BYTES)
+    return `The offer constraints have ${size} bytes, more than ${MAX_FRAMEWORK_BYTES}`
+  const roles = new Set(rolesOf(info))
   for (const [role, { groups = [] }] of Object.entries(constraints?.role_constraints ?? {})) {
-    if (!roles.includes(role)) {
+    if (!roles.has(role)) {
       return `Offer constraints are set for role '${role}', which is not one of the framework's roles`
     }
     if (groups.length === 0) return `The offer constraints of role '${role}' have no group`
