@@ -1,4 +1,6 @@
 // Who may call: the gates between a well-formed call and its decision, in the order the contract gives them (C54, C55).
+import type { Acls } from '../authorization/acls.ts'
+import { registrationRefusal } from '../authorization/frameworks.ts'
 import type { Framework } from '../model.ts'
 import type { CallAnswer } from './answer.ts'
 
@@ -8,6 +10,8 @@ export interface Caller {
   readonly principal?: string | undefined
   /** `Mesos-Stream-Id`. */
   readonly streamId?: string | undefined
+  /** The lists in force: a right to be registered that was taken away ends a session's calls (A26). */
+  readonly acls?: Acls | undefined
 }
 
 /**
@@ -16,13 +20,12 @@ export interface Caller {
  */
 export function admit(
   framework: Framework | undefined,
-  { principal, streamId }: Caller,
+  { principal, streamId, acls }: Caller,
 ): CallAnswer | 'admitted' {
-  if (framework === undefined || framework.state === 'removed') {
+  const isForeign = principal !== undefined && principal !== framework?.principal
+  // Of what is another's not even that it is there (A25).
+  if (framework === undefined || framework.state === 'removed' || isForeign) {
     return { status: 400, text: 'Framework cannot be found' }
-  }
-  if (principal !== undefined && principal !== framework.principal) {
-    return { status: 400, text: `Principal '${principal}' is not the principal of this framework` }
   }
   if (framework.state !== 'connected') return { status: 403, text: 'Framework is not subscribed' }
   if (streamId === undefined) {
@@ -34,5 +37,6 @@ export function admit(
       text: `Stream ID '${streamId}' is not the current one of framework ${framework.frameworkId}`,
     }
   }
-  return 'admitted'
+  const refused = registrationRefusal(acls, framework.info)
+  return refused === undefined ? 'admitted' : { status: 403, text: refused }
 }

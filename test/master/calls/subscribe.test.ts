@@ -273,7 +273,13 @@ describe('admission', () => {
       400,
       'Framework cannot be found',
     ],
-    ['A1: of another principal', connected, { principal: 'bob', streamId: 'stream-1' }, 400, undefined],
+    [
+      'A1, A25: of another principal',
+      connected,
+      { principal: 'bob', streamId: 'stream-1' },
+      400,
+      'Framework cannot be found',
+    ],
     [
       'C55: disconnected, with a wrong stream id',
       away,
