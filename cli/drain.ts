@@ -3,6 +3,7 @@ import { readState } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { callJson } from './http.ts'
 import { agentIdOf } from './operator.ts'
+import { harmless } from './printing.ts'
 
 const LOOK_EVERY_MS = 500
 
@@ -14,19 +15,20 @@ interface DrainOptions {
 
 export async function drainAgent(master: string, id: string, options: DrainOptions): Promise<void> {
   const agentId = await agentIdOf(master, id)
+  const shown = harmless(agentId)
   await ask(master, agentId, options)
   const { markGone } = options
   if (!options.wait) {
     const next = markGone ? 'when they have ended it is gone for good' : 'see `npx meseta agents`'
-    console.log(`${agentId} is draining: it is offered to nobody and its tasks are being ended; ${next}`)
+    console.log(`${shown} is draining: it is offered to nobody and its tasks are being ended; ${next}`)
     return
   }
   while (!(await isDrained(master, agentId, options)))
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   console.log(
     markGone
-      ? `${agentId} is drained and gone for good; it may not come back under this id`
-      : `${agentId} is drained; \`npx meseta agent reactivate ${agentId}\` takes it back into service`,
+      ? `${shown} is drained and gone for good; it may not come back under this id`
+      : `${shown} is drained; \`npx meseta agent reactivate ${shown}\` takes it back into service`,
   )
 }
 

@@ -9,7 +9,7 @@ import {
   type StateTask,
   tasksOf,
 } from './cluster.ts'
-import { age, harmless, show, stateColour } from './printing.ts'
+import { age, asJson, harmless, show, stateColour } from './printing.ts'
 
 export interface ListOptions {
   readonly json: boolean
@@ -19,7 +19,7 @@ export interface ListOptions {
 export async function listAgents(master: string, { json }: ListOptions): Promise<void> {
   const { slaves } = await readState(master)
   const rows = slaves.map((agent) => [
-    agent.id,
+    harmless(agent.id),
     harmless(new URL(agentUrl(agent)).host),
     stateColour(stateOf(agent)),
     amounts(agent.used_resources, agent.resources, 'cpus'),
@@ -45,7 +45,7 @@ export async function listFrameworks(master: string, { json, all }: ListOptions)
   const state = await readState(master)
   const frameworks = all ? [...state.frameworks, ...state.completed_frameworks] : state.frameworks
   const rows = frameworks.map((framework) => [
-    framework.id,
+    harmless(framework.id),
     harmless(framework.name),
     stateColour(
       state.completed_frameworks.includes(framework)
@@ -76,8 +76,8 @@ export async function listTasks(master: string, { json, all }: ListOptions): Pro
   const rows = tasks.map((task) => [
     harmless(task.id),
     stateColour(task.state),
-    task.framework_id,
-    task.slave_id,
+    harmless(task.framework_id),
+    harmless(task.slave_id),
     String(task.resources.cpus),
     String(task.resources.mem),
     age(task.statuses[0]?.timestamp),
@@ -89,14 +89,17 @@ export async function listTasks(master: string, { json, all }: ListOptions): Pro
 export async function inspectTask(master: string, id: string, { json }: ListOptions): Promise<void> {
   const state = await readState(master)
   const task = findOne('task', tasksOf(state), id)
-  if (json) return console.log(JSON.stringify(task, null, 2))
+  if (json) return console.log(asJson(task, 2))
   const agent = state.slaves.find((slave) => slave.id === task.slave_id)
   const lines: readonly (readonly [string, string])[] = [
     ['task', harmless(task.id)],
     ['name', harmless(task.name)],
     ['state', stateColour(task.state)],
-    ['framework', task.framework_id],
-    ['agent', `${task.slave_id}${agent === undefined ? '' : ` at ${new URL(agentUrl(agent)).host}`}`],
+    ['framework', harmless(task.framework_id)],
+    [
+      'agent',
+      harmless(`${task.slave_id}${agent === undefined ? '' : ` at ${new URL(agentUrl(agent)).host}`}`),
+    ],
     ['role', harmless(task.role)],
     ['resources', resourceText(task.resources)],
   ]

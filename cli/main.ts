@@ -6,6 +6,7 @@ import { MESETA_VERSION } from '../protocol/version.ts'
 import { startAgent, startConnector } from './agent-start.ts'
 import { completionScript } from './completion.ts'
 import { chooseContext, readConfig, saveContext, useContext } from './config.ts'
+import { identify } from './credentials.ts'
 import { drainAgent } from './drain.ts'
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
 import { inspectTask, listAgents, listFrameworks, listTasks } from './lists.ts'
@@ -18,12 +19,15 @@ import {
   showDeadLetter,
   teardown,
 } from './operator.ts'
+import { harmlessLines } from './printing.ts'
 import { run } from './run.ts'
 import { killTask, taskLogs } from './tasks.ts'
 
 interface GlobalOptions {
   readonly master?: string
   readonly context?: string
+  readonly principal?: string
+  readonly secretFile?: string
 }
 
 const program = new Command('meseta')
@@ -34,6 +38,8 @@ const program = new Command('meseta')
     'control plane (else MESETA_MASTER, else the current context, else http://127.0.0.1:5050)',
   )
   .option('--context <name>', 'named context of the config file')
+  .option('--principal <name>', 'who you are to a cluster that asks (else MESETA_PRINCIPAL)')
+  .option('--secret-file <file>', 'its secret, in a file that only you can read (else MESETA_SECRET)')
   .addHelpText('after', EXIT_CODES_HELP)
   .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage))
   .enablePositionalOptions()
@@ -145,9 +151,11 @@ program
   .argument('[options...]')
   .passThroughOptions()
   .action(async (_, __, command: Command) => {
-    const given = program.opts<GlobalOptions>().master
+    const given = program.opts<GlobalOptions>()
     process.exitCode = await startConnector([
-      ...(given === undefined ? [] : ['--url', given]),
+      ...(given.master === undefined ? [] : ['--url', given.master]),
+      ...(given.principal === undefined ? [] : ['--principal', given.principal]),
+      ...(given.secretFile === undefined ? [] : ['--secret-file', given.secretFile]),
       ...command.args,
     ])
   })
@@ -244,14 +252,17 @@ try {
 } catch (error) {
   const known = error instanceof CommandError
   process.stderr.write(
-    `${styleText('red', 'error:', { stream: process.stderr })} ${(error as Error).message}\n`,
+    `${styleText('red', 'error:', { stream: process.stderr })} ${harmlessLines((error as Error).message)}\n`,
   )
   if (!known && process.env.MESETA_DEBUG !== undefined) process.stderr.write(`${(error as Error).stack}\n`)
   process.exitCode = known ? error.code : EXIT.failed
 }
 
 function master(): string {
-  return chooseContext(program.opts<GlobalOptions>()).master
+  const given = program.opts<GlobalOptions>()
+  const { master } = chooseContext(given)
+  identify(master, given)
+  return master
 }
 
 function amount(text: string): number {

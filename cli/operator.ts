@@ -5,7 +5,7 @@ import { RecordDecoder } from '../protocol/recordio.ts'
 import { findOne, readState } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { callJson, openStream } from './http.ts'
-import { harmless, show, stateColour } from './printing.ts'
+import { asJson, harmless, show, stateColour } from './printing.ts'
 
 type AgentAction = 'deactivate' | 'reactivate' | 'gone'
 const ACTIONS = {
@@ -30,7 +30,7 @@ export async function changeAgent(master: string, id: string, action: AgentActio
   const agentId = await agentIdOf(master, id)
   const type = ACTIONS[action]
   await callJson(`${master}/api/v1`, { type, [type.toLowerCase()]: { agent_id: { value: agentId } } })
-  console.log(`${agentId} ${DONE[action]}`)
+  console.log(`${harmless(agentId)} ${DONE[action]}`)
 }
 
 export async function teardown(master: string, id: string): Promise<void> {
@@ -39,7 +39,7 @@ export async function teardown(master: string, id: string): Promise<void> {
     type: 'TEARDOWN',
     teardown: { framework_id: { value: framework.id } },
   })
-  console.log(`${framework.id} was removed; its tasks are being killed, and its id stays refused`)
+  console.log(`${harmless(framework.id)} was removed; its tasks are being killed, and its id stays refused`)
 }
 
 /** Prints the operator event stream until it ends or is interrupted. */
@@ -74,11 +74,11 @@ function printEvent(event: MasterEvent): void {
 
 function describe(event: MasterEvent): string {
   if (event.task_added)
-    return `${harmless(event.task_added.task.task_id.value)} on ${event.task_added.task.agent_id.value}`
+    return harmless(`${event.task_added.task.task_id.value} on ${event.task_added.task.agent_id.value}`)
   if (event.task_updated)
     return `${harmless(event.task_updated.status.task_id.value)} ${stateColour(event.task_updated.status.state)}`
-  if (event.agent_added) return event.agent_added.agent.agent_info.id?.value ?? ''
-  if (event.agent_removed) return event.agent_removed.agent_id.value
+  if (event.agent_added) return harmless(event.agent_added.agent.agent_info.id?.value ?? '')
+  if (event.agent_removed) return harmless(event.agent_removed.agent_id.value)
   if (event.framework_added) return name(event.framework_added.framework.framework_info)
   if (event.framework_updated) return name(event.framework_updated.framework.framework_info)
   if (event.framework_removed) return name(event.framework_removed.framework_info)
@@ -86,7 +86,7 @@ function describe(event: MasterEvent): string {
 }
 
 function name(info: { readonly name: string; readonly id?: { readonly value: string } | undefined }): string {
-  return `${info.id?.value ?? ''} ${harmless(info.name)}`
+  return harmless(`${info.id?.value ?? ''} ${info.name}`)
 }
 
 interface DeadLetter {
@@ -121,7 +121,7 @@ export async function showDeadLetter(master: string, id: string): Promise<void> 
     type: 'SHOW_DEAD_LETTER',
     show_dead_letter: { id },
   })
-  console.log(JSON.stringify(answer.dead_letter, null, 2))
+  console.log(asJson(answer.dead_letter, 2))
 }
 
 export async function redriveDeadLetters(master: string, id: string | undefined): Promise<void> {
@@ -143,5 +143,5 @@ export async function fault(
     type: what,
     [what.toLowerCase()]: { index, ...(seconds === undefined ? {} : { seconds }) },
   })
-  console.log(answer.said)
+  console.log(harmless(answer.said))
 }

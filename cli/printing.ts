@@ -3,12 +3,37 @@
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
 
+/** Controls, marks that nobody sees or that turn the reading direction, and the line ends of Unicode. */
+const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
+
 /** Characters that could steer a terminal are shown, not obeyed (A20). */
 export function harmless(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u2028\u2029]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return text.replace(STEERING, (character) => {
+    const digits = character.codePointAt(0)?.toString(16) ?? ''
+    return digits.length > 4 ? `\\u{${digits}}` : `\\u${digits.padStart(4, '0')}`
+  })
+}
+
+/** The same for several lines that are ours. */
+export function harmlessLines(text: string): string {
+  return text.split('\n').map(harmless).join('\n')
+}
+
+/** JSON that reads the same and steers no terminal: what JSON itself lets through is escaped, too. */
+export function asJson(data: unknown, indent?: number): string {
+  const text = JSON.stringify(data, null, indent)
+  return text
+    .split('\n')
+    .map((line) => line.replace(STEERING, escaped))
+    .join('\n')
+}
+
+/** One escape per unit of UTF-16, as JSON has it. */
+function escaped(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`,
+  ).join('')
 }
 
 /** A plain table without borders: heads, then rows. */
@@ -51,7 +76,7 @@ export function show(
   rows: readonly (readonly string[])[],
   whenEmpty: string,
 ): void {
-  if (json) console.log(JSON.stringify(data, null, 2))
+  if (json) console.log(asJson(data, 2))
   else if (rows.length === 0) console.log(whenEmpty)
   else console.log(table(heads, rows))
 }

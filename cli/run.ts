@@ -7,6 +7,7 @@ import { isTerminal, readState } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { type Follower, follow } from './follow.ts'
 import { type Session, subscribe } from './framework.ts'
+import { asJson, harmless } from './printing.ts'
 
 export interface RunOptions {
   readonly cpus: number
@@ -278,7 +279,7 @@ class OneShot {
           reason,
         }),
       )
-      console.log(JSON.stringify({ framework_id: this.#session.frameworkId, tasks }))
+      console.log(asJson({ framework_id: this.#session.frameworkId, tasks }))
     } else {
       for (const { taskId, state, message, reason } of this.#instances) {
         if (state !== 'TASK_FINISHED' && !/^Command exited with status/.test(message ?? '')) {
@@ -293,7 +294,7 @@ class OneShot {
   }
 
   #say(text: string): void {
-    process.stderr.write(`${styleText('dim', `meseta: ${text}`, { stream: process.stderr })}\n`)
+    process.stderr.write(`${styleText('dim', `meseta: ${harmless(text)}`, { stream: process.stderr })}\n`)
   }
 }
 

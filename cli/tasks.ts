@@ -4,6 +4,7 @@ import { CommandError, EXIT } from './exit-codes.ts'
 import { followFile } from './follow.ts'
 import { callJson } from './http.ts'
 import { locateTask } from './lists.ts'
+import { harmless } from './printing.ts'
 
 const STATE_LOOK_MS = 1_000
 
@@ -57,5 +58,6 @@ export async function killTask(master: string, id: string): Promise<void> {
     type: 'KILL_TASK',
     kill_task: { framework_id: { value: task.framework_id }, task_id: { value: task.id } },
   })
-  console.log(`asked ${task.id} to end; \`npx meseta task inspect ${task.id}\` shows when it has`)
+  const shown = harmless(task.id)
+  console.log(`asked ${shown} to end; \`npx meseta task inspect ${shown}\` shows when it has`)
 }

@@ -78,8 +78,9 @@ export function jsonText<N extends MessageName>(
   return nonAscii.test(text) ? text.replace(everyNonAscii, escapeCodeUnit) : text
 }
 
-const nonAscii = /[\u0080-\uffff]/
-const everyNonAscii = /[\u0080-\uffff]/g
+// DEL is ASCII, and no character to print.
+const nonAscii = /[\u007f-\uffff]/
+const everyNonAscii = /[\u007f-\uffff]/g
 
 function escapeCodeUnit(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

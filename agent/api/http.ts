@@ -35,22 +35,31 @@ export type Handler = (request: HttpRequest) => Promise<HttpAnswer> | HttpAnswer
 /** Bodies above this are refused, also after inflating. */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024
 
+/** No browser may take an answer for a page because of what tasks are called or wrote (A20). */
+const UNSNIFFED = { 'x-content-type-options': 'nosniff' } as const
+
 export function text(
   status: number,
   body: string,
   headers: Readonly<Record<string, string>> = {},
 ): HttpAnswer {
-  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headers }, body }
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...UNSNIFFED, ...headers }, body }
 }
 
 /** JSON; `?jsonp=name` wraps it for pages of other hosts. */
 export function json(request: HttpRequest, value: unknown): HttpAnswer {
-  const body = JSON.stringify(value)
+  // `<` stands in texts only: none of them can end a script.
+  const body = JSON.stringify(value).replaceAll('<', '\\u003c')
   const name = request.query.get('jsonp')
-  if (name === null) return { status: 200, headers: { 'content-type': 'application/json' }, body }
+  if (name === null)
+    return { status: 200, headers: { 'content-type': 'application/json', ...UNSNIFFED }, body }
   // Only what can be a name is put into a script.
   if (!/^[\w$.[\]'"-]{1,128}$/.test(name)) return text(400, 'jsonp takes the name of a function')
-  return { status: 200, headers: { 'content-type': 'text/javascript' }, body: `${name}(${body});` }
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/javascript', ...UNSNIFFED },
+    body: `${name}(${body});`,
+  }
 }
 
 /** Undoes a Content-Encoding; an answer if that is not possible. */

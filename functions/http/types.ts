@@ -46,13 +46,16 @@ export function isStream(body: HttpAnswer['body']): body is HttpStream {
   return typeof body === 'object' && 'open' in body
 }
 
+/** No browser may take an answer for a page because of the names in it (A20). */
+export const UNSNIFFED = { 'x-content-type-options': 'nosniff' } as const
+
 /** A plain text answer; errors of every API have this form (C32). */
 export function text(
   status: number,
   body: string,
   headers: Readonly<Record<string, string>> = {},
 ): HttpAnswer {
-  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headers }, body }
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...UNSNIFFED, ...headers }, body }
 }
 
 /** An answer without a body. */
@@ -62,5 +65,14 @@ export function empty(status: number, headers: Readonly<Record<string, string>> 
 
 /** A value as JSON, for endpoints whose answers are not Mesos messages. */
 export function json(status: number, value: unknown): HttpAnswer {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) }
+  return { status, headers: { 'content-type': 'application/json', ...UNSNIFFED }, body: plainJson(value) }
+}
+
+/** JSON that reads the same, without what a script or a terminal could take for its own (A20). */
+export function plainJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    // Within JSON these stand in texts only.
+    /[<\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

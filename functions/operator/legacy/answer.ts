@@ -1,5 +1,13 @@
 // Answers of the endpoints of old: JSON, or script for pages that ask with `jsonp`.
-import { type Handler, type HttpAnswer, type HttpRequest, json, text } from '../../http/types.ts'
+import {
+  type Handler,
+  type HttpAnswer,
+  type HttpRequest,
+  json,
+  plainJson,
+  text,
+  UNSNIFFED,
+} from '../../http/types.ts'
 
 /** Answers with the value as JSON; with `jsonp` as a call of that function. */
 export function reading(value: (request: HttpRequest) => unknown): Handler {
@@ -13,7 +21,7 @@ export function asJson({ query }: HttpRequest, value: unknown): HttpAnswer {
   if (!/^[A-Za-z_$][\w$.]{0,127}$/.test(name)) return text(400, "'jsonp' must be the name of a function")
   return {
     status: 200,
-    headers: { 'content-type': 'text/javascript' },
-    body: `${name}(${JSON.stringify(value)});`,
+    headers: { 'content-type': 'text/javascript', ...UNSNIFFED },
+    body: `${name}(${plainJson(value)});`,
   }
 }
