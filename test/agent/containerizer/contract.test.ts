@@ -137,7 +137,7 @@ describe.each(shimKinds)('shim in %s', (kind) => {
       expect(it.output(spec.containerId, 'stderr')).toBe('')
     })
 
-    test('the shim itself does not obey the task’s environment, and shows it to nobody', async () => {
+    test('A17: the shim itself does not obey the task’s environment, and shows it to nobody', async () => {
       const environment = { PATH: '/bin', LD_PRELOAD: '/x/evil.so', LD_LIBRARY_PATH: '/x', SECRET: 'hunter2' }
       const spec = it.spec(['sleep', '60'], { environment })
       await it.containerizer.launch(spec)

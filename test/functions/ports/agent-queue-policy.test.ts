@@ -20,7 +20,7 @@ async function attributesOf(agentRoleArn: string | undefined, instanceId: string
   return made[0] ?? {}
 }
 
-test('the role of the agents gets at it from one instance only', async () => {
+test('A6, A9: the role of the agents gets at it from one instance only', async () => {
   const { Policy = '{}' } = await attributesOf(ROLE, 'i-0123456789abcdef0')
   expect(JSON.parse(Policy).Statement).toEqual([
     {
