@@ -2,9 +2,9 @@
 //
 // The SDK's client of EC2 knows six hundred operations and cannot be shaken: 550 KB in a function that needs one.
 
-import type { InstanceSeen, InstanceState } from '../../master/detection/proof.ts'
 import { type Clock, sleep } from '../../protocol/clock.ts'
-import { type Ec2, INSTANCES_PER_CALL, isInstanceId, type LifecycleActions } from './ec2.ts'
+import type { Ec2, LifecycleActions } from './ec2.ts'
+import { CALL_TIMEOUT_MS, type Describe, lookUpInBatches, reasonOf, seenAs } from './ec2-looking.ts'
 import { addressOf, type Credentials, signer } from './signature.ts'
 import { childrenOf, readXml, textOf, type XmlElement } from './xml.ts'
 
@@ -19,18 +19,8 @@ export interface Ec2QueryOptions {
   readonly callTimeoutMs?: number | undefined
 }
 
-const CALL_TIMEOUT_MS = 2_000
 /** Waits before the second and third try, ms: the next look is a tick away. */
 const WAITS_MS = [100, 200] as const
-
-const STATES: ReadonlySet<string> = new Set<InstanceState>([
-  'pending',
-  'running',
-  'shutting-down',
-  'terminated',
-  'stopping',
-  'stopped',
-])
 
 /** An answer that is an error, with the service's own name for it. */
 class QueryError extends Error {
@@ -45,20 +35,8 @@ class QueryError extends Error {
 
 export function ec2Query(options: Ec2QueryOptions): Ec2 & LifecycleActions {
   return {
-    async lookUp(instanceIds, signal) {
-      const ids = [...new Set(instanceIds)].filter(isInstanceId)
-      const seen = new Map<string, InstanceSeen>()
-      let calls = 0
-      for (let start = 0; start < ids.length; start += INSTANCES_PER_CALL) {
-        try {
-          calls += await describe(options, ids.slice(start, start + INSTANCES_PER_CALL), seen, signal)
-        } catch (error) {
-          // One failure is enough: the next would be throttled or refused as well.
-          return { seen, calls: calls + 1, failed: reasonOf(error) }
-        }
-      }
-      return { seen, calls }
-    },
+    lookUp: (instanceIds, signal) =>
+      lookUpInBatches(instanceIds, (batch, note) => describe(options, signal, batch, note)),
     async complete({ group, hook, token }, instanceId, signal) {
       const parameters = {
         Action: 'CompleteLifecycleAction',
@@ -81,17 +59,11 @@ export function ec2Query(options: Ec2QueryOptions): Ec2 & LifecycleActions {
   }
 }
 
-/**
- * Asked by a filter and not by ids: there one id that EC2 does not know fails the call for all the others. The number
- * of calls made, which is that of the pages.
- */
 async function describe(
   options: Ec2QueryOptions,
-  batch: readonly string[],
-  seen: Map<string, InstanceSeen>,
   signal: AbortSignal | undefined,
+  ...[batch, note]: Parameters<Describe>
 ): Promise<number> {
-  const wanted = new Set(batch)
   const filter = {
     Action: 'DescribeInstances',
     Version: '2016-11-15',
@@ -102,30 +74,20 @@ async function describe(
   let calls = 0
   let token: string | undefined
   do {
-    const page = await asked(
-      options,
-      'ec2',
-      token === undefined ? filter : { ...filter, NextToken: token },
-      signal,
-    )
+    const parameters = token === undefined ? filter : { ...filter, NextToken: token }
+    const page = await asked(options, 'ec2', parameters, signal)
     calls++
-    for (const reservation of childrenOf(page, 'reservationSet', 'item')) {
-      for (const instance of childrenOf(reservation, 'instancesSet', 'item')) {
-        const id = textOf(instance, 'instanceId')
-        if (id !== undefined && wanted.has(id)) seen.set(id, seenOf(instance))
-      }
-    }
+    for (const reservation of childrenOf(page, 'reservationSet', 'item'))
+      for (const instance of childrenOf(reservation, 'instancesSet', 'item'))
+        note(textOf(instance, 'instanceId'), seenOf(instance))
     token = textOf(page, 'nextToken') || undefined
   } while (token !== undefined)
   return calls
 }
 
-function seenOf(instance: XmlElement): InstanceSeen {
-  const name = textOf(instance, 'instanceState', 'name') ?? ''
-  // The set holds exactly the names of the type.
-  const state = STATES.has(name) ? (name as InstanceState) : 'unknown'
+function seenOf(instance: XmlElement) {
   const why = textOf(instance, 'reason') || textOf(instance, 'stateReason', 'code')
-  return why === undefined || why === '' ? { state } : { state, why }
+  return seenAs(textOf(instance, 'instanceState', 'name'), why)
 }
 
 /** Three tries; what is refused for good is thrown at once. */
@@ -184,10 +146,4 @@ function errorOf(answer: XmlElement | undefined, status: number): QueryError {
     textOf(error, 'Message') ?? 'the answer says nothing more',
     status,
   )
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'EC2 did not answer in time'
-  return `${error.name}: ${error.message}`
 }
