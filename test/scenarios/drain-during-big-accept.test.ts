@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { drainAgent } from '../../functions/agents/drain.ts'
 import { all } from '../../store/store.ts'
-import { accepting, puts, type Stage, stage } from './stage.ts'
+import { accepting, pausedAtPiece, puts, type Stage, stage } from './stage.ts'
 
 const IDS = Array.from({ length: 150 }, (_, index) => `t${index}`)
 
@@ -16,8 +16,7 @@ async function reasonOf(on: Stage, taskId: string) {
 test('F81 between two pieces: what was made is stopped, what was not is dropped, and the ACCEPT is 202', async () => {
   const on = await stage()
   const accept = await accepting(on, IDS)
-  let seen = 0
-  const paused = on.pause((changes) => puts('ledger')(changes) && ++seen === 3)
+  const paused = pausedAtPiece(on, 3)
   const answer = on.call(accept)
   await paused.reached
   expect(await drainAgent(on.w.env, on.agent.id, { maxGraceMs: 1_000, markGone: false })).toBe('draining')

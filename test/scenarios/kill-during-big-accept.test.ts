@@ -3,19 +3,13 @@ import { describe, expect, test } from 'vitest'
 import type { ExecutorInfo } from '../../protocol/messages.ts'
 import { all } from '../../store/store.ts'
 import { scalar } from '../functions/agents/world.ts'
-import { accepting, puts, type Stage, stage } from './stage.ts'
+import { accepting, dyingBefore, pausedAtPiece, puts, type Stage, stage } from './stage.ts'
 
 const IDS = Array.from({ length: 150 }, (_, index) => `t${index}`)
 
 async function wantedOf(on: Stage, taskId: string) {
   const run = await on.agent.run(on.framework, taskId)
   return run === undefined ? undefined : [run.wanted, run.kills, run.killPolicy]
-}
-
-/** Piece by piece; waits before the piece of this number, the hold being number 1. */
-function pausedAt(on: Stage, number: number) {
-  let seen = 0
-  return on.pause((changes) => puts('ledger')(changes) && ++seen === number)
 }
 
 function kill(on: Stage, taskId: string, seconds?: number) {
@@ -28,7 +22,7 @@ function kill(on: Stage, taskId: string, seconds?: number) {
 test('kill-during-big-accept: a task that is still to be made comes into being as one that is to stop', async () => {
   const on = await stage()
   const accept = await accepting(on, IDS)
-  const paused = pausedAt(on, 3)
+  const paused = pausedAtPiece(on, 3)
   const answer = on.call(accept)
   await paused.reached
   expect(await wantedOf(on, 't149')).toBeUndefined()
@@ -85,21 +79,13 @@ test('kill-during-big-accept: a piece that was decided before the KILL is decide
 })
 
 test('kill-during-big-accept, and the worker dies: the repeat makes the task as one that is to stop', async () => {
-  let left = Number.POSITIVE_INFINITY
-  const on = await stage({
-    store: (store) => ({
-      ...store,
-      async commit(changes, token) {
-        if (puts('run')(changes) && left-- <= 0) throw new Error('the worker died here')
-        return await store.commit(changes, token)
-      },
-    }),
-  })
+  const death = dyingBefore(puts('run'))
+  const on = await stage(death)
   const accept = await accepting(on, IDS)
-  left = 1
+  death.allow(1)
   await expect(on.call(accept)).rejects.toThrow('died')
   expect(await kill(on, 't149')).toBe(202)
-  left = Number.POSITIVE_INFINITY
+  death.allow(Number.POSITIVE_INFINITY)
   expect(await on.call(accept)).toBe(202)
   expect(await wantedOf(on, 't149')).toEqual(['stop', 1, undefined])
   await on.w.check()
@@ -108,7 +94,7 @@ test('kill-during-big-accept, and the worker dies: the repeat makes the task as 
 test('kill-during-big-accept without an agent: the ACCEPT under way is found by its framework', async () => {
   const on = await stage()
   const accept = await accepting(on, IDS)
-  const paused = pausedAt(on, 3)
+  const paused = pausedAtPiece(on, 3)
   const answer = on.call(accept)
   await paused.reached
   const anywhere = { task_id: { value: 't149' } }
@@ -134,21 +120,13 @@ test('kill-during-big-accept without an agent: the ACCEPT under way is found by 
 })
 
 test('kill-during-big-accept without an agent, and the worker dies: at the end of the hold it is DROPPED', async () => {
-  let left = Number.POSITIVE_INFINITY
-  const on = await stage({
-    store: (store) => ({
-      ...store,
-      async commit(changes, token) {
-        if (puts('run')(changes) && left-- <= 0) throw new Error('the worker died here')
-        return await store.commit(changes, token)
-      },
-    }),
-  })
+  const death = dyingBefore(puts('run'))
+  const on = await stage(death)
   const accept = await accepting(on, IDS)
-  left = 1
+  death.allow(1)
   await expect(on.call(accept)).rejects.toThrow('died')
   expect(await on.call({ type: 'KILL', kill: { task_id: { value: 't149' } } })).toBe(202)
-  left = Number.POSITIVE_INFINITY
+  death.allow(Number.POSITIVE_INFINITY)
   await on.w.run(40_000)
   await on.look()
   expect(on.said('t149')).toEqual(['TASK_DROPPED'])
@@ -186,7 +164,7 @@ describe('SHUTDOWN during a large ACCEPT', () => {
   test('tasks of an executor that is still to be made come into being as ones that are to stop', async () => {
     const on = await stage()
     const accept = await acceptWith(on)
-    const paused = pausedAt(on, 2)
+    const paused = pausedAtPiece(on, 2)
     const answer = on.call(accept)
     await paused.reached
     expect(await shutdown(on, 'e')).toBe(202)

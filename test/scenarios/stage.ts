@@ -59,6 +59,32 @@ export function puts<K extends ItemKind>(
     )
 }
 
+/** Waits before the write of a ledger of this number from now on: of an ACCEPT in pieces the hold is number 1. */
+export function pausedAtPiece(on: Pick<Stage, 'pause'>, number: number): Paused {
+  let seen = 0
+  return on.pause((changes) => puts('ledger')(changes) && ++seen === number)
+}
+
+/** A store whose worker dies before such commits, once `allow` says after how many more; until then it never does. */
+export function dyingBefore(isMeant: (changes: readonly Change[]) => boolean): {
+  readonly store: (store: Store) => Store
+  allow(count: number): void
+} {
+  let left = Number.POSITIVE_INFINITY
+  return {
+    allow(count) {
+      left = count
+    },
+    store: (store) => ({
+      ...store,
+      async commit(changes, token) {
+        if (isMeant(changes) && left-- <= 0) throw new Error('the worker died here')
+        return await store.commit(changes, token)
+      },
+    }),
+  }
+}
+
 export interface Stage {
   readonly w: World
   readonly agent: PlayedAgent

@@ -1,14 +1,15 @@
-// A table below which workers die: at the n-th call from when it is armed, before it took effect or behind it.
+// A table below which workers die: at the n-th call (or commit) from when it is armed, before it took effect or behind it.
 import type { Store } from '../../../store/store.ts'
 
 export interface Dying {
   wrap(store: Store): Store
-  /** The n-th call from now on, from 0; reads die as well. */
+  /** The n-th call from now on, from 0. */
   arm(n: number, when: 'before' | 'after'): void
   fired(): boolean
 }
 
-export function dying(): Dying {
+/** @param options reads die as well unless told otherwise */
+export function dying({ reads = true }: { readonly reads?: boolean } = {}): Dying {
   let left = Number.POSITIVE_INFINITY
   let kind: 'before' | 'after' = 'before'
   let fired = false
@@ -29,10 +30,10 @@ export function dying(): Dying {
     },
     fired: () => fired,
     wrap: (store) => ({
-      get: (what, ref) => maybe(() => store.get(what, ref), what !== 'tick' && what !== 'beats'),
-      getMany: (what, refs) => maybe(() => store.getMany(what, refs), what !== 'beats'),
-      load: (refs) => maybe(() => store.load(refs)),
-      query: (partition, ref, options) => maybe(() => store.query(partition, ref, options)),
+      get: (what, ref) => maybe(() => store.get(what, ref), reads && what !== 'tick' && what !== 'beats'),
+      getMany: (what, refs) => maybe(() => store.getMany(what, refs), reads && what !== 'beats'),
+      load: (refs) => maybe(() => store.load(refs), reads),
+      query: (partition, ref, options) => maybe(() => store.query(partition, ref, options), reads),
       // Ticks and beats come every second, and each is like the other.
       commit: (changes, token) =>
         maybe(

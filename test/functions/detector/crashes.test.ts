@@ -3,49 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { contextOf } from '../../../functions/cluster-time.ts'
 import { transact } from '../../../functions/transact.ts'
 import { kill } from '../../../master/calls/kill.ts'
-import type { Store } from '../../../store/store.ts'
+import { dying, persistently } from '../agents/dying.ts'
 import { type PlayedAgent, type World, world } from '../agents/world.ts'
-
-/** Fails the n-th commit from when it is armed: before it took effect, or with its answer lost. */
-function failing(): {
-  wrap: (store: Store) => Store
-  arm(n: number, when: 'before' | 'after'): void
-  fired(): boolean
-} {
-  let left = Number.POSITIVE_INFINITY
-  let kind: 'before' | 'after' = 'before'
-  let fired = false
-  return {
-    arm(n, when) {
-      left = n
-      kind = when
-      fired = false
-    },
-    fired: () => fired,
-    wrap: (store) => ({
-      ...store,
-      async commit(changes, token) {
-        // Ticks and beats come every second, and each is like the other.
-        const isCounted = changes.some((change) => change.kind !== 'tick' && change.kind !== 'beats')
-        if (!isCounted || left-- > 0) return await store.commit(changes, token)
-        left = Number.POSITIVE_INFINITY
-        fired = true
-        if (kind === 'after') await store.commit(changes, token)
-        throw new Error('the worker died here')
-      },
-    }),
-  }
-}
-
-async function persistently<T>(work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.includes('died')) throw error
-    }
-  }
-}
 
 interface Seen {
   readonly states: readonly (string | undefined)[]
@@ -59,7 +18,7 @@ const ids = Array.from({ length: 30 }, (_, index) => `t${String(index).padStart(
 
 /** A loss of thirty tasks, a kill meanwhile, a return that lost one task and found another ended. */
 async function play(n: number, when: 'before' | 'after'): Promise<{ seen: Seen; fired: boolean }> {
-  const faults = failing()
+  const faults = dying({ reads: false })
   const w = await world({ store: faults.wrap })
   const framework = await w.framework()
   const agent = await w.agent()
