@@ -1,7 +1,8 @@
 // What a tick sees: the beats, the ledgers it has a reason to read, and the index of agents when it is asked for.
 //
-// Beats are few and all read; ledgers and index entries are many. Read are the ledgers of those that look silent, and a
-// share of the others that goes round, so that offers, holds and open work are looked at within a quarter of a minute.
+// Beats are few and all read; ledgers and index entries are many. Read are the ledgers of those that look silent, of
+// those that return or were lost lately, and a share of the others that goes round: so offers, holds and drains are
+// looked at within a quarter of a minute, and at every tick where agents are few.
 // The whole index is read only when somebody is overdue, for the guard counts all that are reachable.
 import type { AgentEntry, Beats, Ledger, Tick } from '../../master/model.ts'
 import { sleep } from '../../protocol/clock.ts'
@@ -10,17 +11,22 @@ import { all } from '../../store/store.ts'
 import { present } from '../agents/load.ts'
 import type { Environment } from '../environment.ts'
 
-/** Up to so many agents all ledgers are read at every tick. */
-const READ_ALL_BELOW = 200
-/** Beyond that, every ledger is read once within this. */
+/** Up to so many ledgers of agents that are heard are read at every tick; of more, a part in turn. */
+const READ_AT_ONCE = 20
+/** However many agents, every ledger is read once within this. */
 const ROUND_MS = 15_000
+/** Above so many agents the index is read in turn, too, where it has shards enough. */
+const SLICED_ABOVE = 200
 const CENSUS_MS = 60_000
+/** A loss has done its work by then; if not, it goes on when its agent has its turn. */
+const LOST_LATELY_MS = 5 * 60_000
 /** While a canary is waited for, the beats are read so often. */
 const CANARY_LOOK_MS = 20
 /** Canaries come about a tick apart, in ticks. */
 const CANARY_SLACK = 1.2
 
 export interface Sight {
+  readonly beats: readonly Beats[]
   readonly ledgers: readonly Ledger[]
   /** The whole index; read at the first call, at the latest. */
   entries(): Promise<readonly AgentEntry[]>
@@ -43,7 +49,7 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
   const rounds = Math.max(1, Math.round(ROUND_MS / tickMs))
   const turn = tick.number % rounds
   const shards = Array.from({ length: env.settings.agentIndexShards }, (_, shard) => shard)
-  const isSliced = silences.size > READ_ALL_BELOW && shards.length % rounds === 0
+  const isSliced = silences.size > SLICED_ABOVE && shards.length % rounds === 0
   let whole: Promise<readonly AgentEntry[]> | undefined
   const entries = () => {
     whole ??= loadEntries(env, shards)
@@ -55,12 +61,15 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
         shards.filter((shard) => shard % rounds === turn),
       )
     : await entries()
-  const isSmall = !isSliced && inReach.length <= READ_ALL_BELOW
-  const isInTurn = (agentId: string) => isSliced || isSmall || placeOf(agentId, rounds) === turn
+  const parts = isSliced ? 1 : partsOf(inReach.length, rounds)
+  const isInTurn = (agentId: string) => placeOf(agentId, parts) === tick.number % parts
   const isSilent = (agentId: string) => (silences.get(agentId) ?? Number.POSITIVE_INFINITY) > timeoutMs / 2
   const chosen = new Set(
     inReach
-      .filter(({ agentId, life }) => isInTurn(agentId) || (isWithUs({ life }) && isSilent(agentId)))
+      .filter((entry) => {
+        const { agentId } = entry
+        return isInTurn(agentId) || (isWithUs(entry) && isSilent(agentId)) || isUnderWork(entry, tick)
+      })
       .map(({ agentId }) => agentId),
   )
   if (isSliced) for (const agentId of silences.keys()) if (isSilent(agentId)) chosen.add(agentId)
@@ -68,6 +77,7 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
   const ledgers = present(await env.store.getMany('ledger', refs))
   const byShard = new Map(beats.map((one) => [one.shard, one]))
   return {
+    beats,
     ledgers,
     entries,
     isCensus: !isSliced || tick.number % Math.max(1, Math.round(CENSUS_MS / tickMs)) === 0,
@@ -80,6 +90,22 @@ export async function look(env: Environment, tick: Tick): Promise<Sight> {
       return isVisit && (isSliced || placeOf(agentId, rounds) === turn)
     },
   }
+}
+
+/**
+ * In how many ticks all ledgers are read once: few agents need no round of fifteen seconds. It divides the round, so that
+ * who has a turn in the round (`isTurnOf`) is in sight at that tick.
+ */
+export function partsOf(agents: number, rounds: number): number {
+  for (let parts = 1; parts < rounds; parts++) {
+    if (rounds % parts === 0 && agents <= parts * READ_AT_ONCE) return parts
+  }
+  return rounds
+}
+
+/** Returns and losses have work that somebody began and may have left: entries tell of it in the same write. */
+function isUnderWork({ life, lostAt }: AgentEntry, { at }: Tick): boolean {
+  return life === 'returning' || (!isWithUs({ life }) && at - (lostAt ?? 0) < LOST_LATELY_MS)
 }
 
 /** Agents that are not lost: those whose silence matters. */
