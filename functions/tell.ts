@@ -2,6 +2,7 @@
 //
 // Walk: before it functions/transact.ts, after it agent/control-plane.ts and functions/scheduler/reader.ts.
 import type { Change, Tell } from '../master/decision.ts'
+import { nudgeAfter } from './allocator/scope.ts'
 import type { Environment } from './environment.ts'
 import { exactJson } from './exact-json.ts'
 
@@ -15,7 +16,8 @@ export const CHANGE_BELL = 'change'
 
 /**
  * Nudges everybody concerned; several nudges of one kind to one receiver become one. Never throws.
- * @param changes just committed: mail for frameworks without a stream is delivered by the notifier
+ * @param changes just committed: mail for frameworks without a stream is delivered by the notifier, and the allocator
+ * looks at the agents they are about
  */
 export async function tell(
   env: Environment,
@@ -34,7 +36,7 @@ export async function tell(
   }
   for (const frameworkId of frameworks) env.bells.ring(frameworkBell(frameworkId))
   env.bells.ring(CHANGE_BELL)
-  if (allocate) sends.push(env.queues.send('allocate', '{}'))
+  if (allocate) sends.push(env.queues.send('allocate', nudgeAfter(changes)))
   for (const frameworkId of delivered) sends.push(nudgeNotifier(env, frameworkId))
   for (const sent of await Promise.allSettled(sends)) {
     if (sent.status === 'rejected') env.log.warn('nudge lost', { error: String(sent.reason) })

@@ -18,14 +18,16 @@ import { inLane, ledgerLane } from '../lanes.ts'
 import { tell } from '../tell.ts'
 import { giveBack, isFree, renew, take, turnAtOnce } from './lease.ts'
 import type { Pace } from './pace.ts'
-import { readWorld, type World } from './world.ts'
+import { type Scope, WHOLE } from './scope.ts'
+import { type Copies, readWorld, type World, written } from './world.ts'
 
 /** Who takes turns: one per process. */
 export interface Turns {
   /** Names the process on the lease. */
   readonly holder: string
-  /** Agents seen in the last turn; advice only. */
-  readonly known: Set<string>
+  readonly copies: Copies
+  /** Of which the copies are. */
+  timeline: number
   readonly closed: ClosedAgents
   readonly pace: Pace
 }
@@ -35,17 +37,22 @@ const MAX_ROUNDS = 16
 /** Agents committed at once. */
 const AT_ONCE = 16
 
-/** Runs until there is nothing to do, or until it is another's turn. Throws when the table is away. */
-export async function turn(env: Environment, turns: Turns): Promise<void> {
+/**
+ * Runs until there is nothing to do, or until it is another's turn. Throws when the table is away.
+ * @param asked what the first round looks at; who wants another turn meanwhile does not say why, so that is a whole one
+ */
+export async function turn(env: Environment, turns: Turns, asked: Scope = WHOLE): Promise<void> {
+  let scope = asked
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const begunAt = env.clock.now()
     // The lease is asked for on the version read here, so that no other turn lies between the reading and this one.
-    const [world, context] = await Promise.all([readWorld(env, turns.known), contextOf(env)])
+    const { world, context } = await see(env, turns, scope)
     const read = world.allocation
-    const work = plan(world, { env, turns, context, recent: read?.recent ?? [] })
+    const work = plan(world, { env, turns, context, recent: read?.recent ?? [], candidates: world.fresh })
     if (work.length === 0) {
       if (read?.holder !== turns.holder) return
       if (await giveBack(env, read, { served: [] })) return
+      scope = WHOLE
       continue
     }
     const mine = { holder: turns.holder, now: context.now }
@@ -61,8 +68,24 @@ export async function turn(env: Environment, turns: Turns): Promise<void> {
     if (await giveBack(env, taken.lease, { served, evenIfWanted: round === MAX_ROUNDS })) {
       if (round < MAX_ROUNDS) return
     }
+    scope = WHOLE
   }
   await tell(env, [{ tell: 'allocator' }])
+}
+
+/** The world in this scope, and the time; after a restore all of it, for copies of before say nothing. */
+async function see(
+  env: Environment,
+  turns: Turns,
+  scope: Scope,
+): Promise<{ readonly world: World; readonly context: Context }> {
+  const context = await contextOf(env)
+  const { timeline } = context.cluster
+  if (timeline !== turns.timeline) turns.copies.isWhole = false
+  turns.timeline = timeline
+  const promising = (world: World) =>
+    plan(world, { env, turns, context, recent: [] }).map(({ agent }) => agent.ledger.agentId)
+  return { world: await readWorld(env, turns.copies, scope, promising), context }
 }
 
 interface Work {
@@ -84,14 +107,15 @@ function plan(
     readonly turns: Turns
     readonly context: Context
     readonly recent: readonly Grantee[]
-    readonly candidates?: ReadonlySet<string>
+    /** Who may get or lose offers; all if absent. */
+    readonly candidates?: ReadonlySet<string> | undefined
   },
 ): readonly Work[] {
   const byId = new Map(frameworks.map((framework) => [framework.frameworkId, framework]))
   const { allows } = turns.pace
   const { region } = env.settings
   const { closed } = turns
-  for (const agentId of closed.keys()) if (!turns.known.has(agentId)) closed.delete(agentId)
+  for (const agentId of closed.keys()) if (!turns.copies.agents.has(agentId)) closed.delete(agentId)
   const grants = allocate({ agents, frameworks, recent, candidates, allows, region, closed }, context)
   return agents
     .filter(({ ledger }) => candidates?.has(ledger.agentId) ?? true)
@@ -131,6 +155,7 @@ async function performOne(
   const changes = [...decision.changes, turnAtOnce(env, read, decision.answer > 0 ? grants : [])]
   const { kind } = await commit(env, agent, changes)
   if (kind === 'committed') {
+    written(turns.copies, changes, env.clock.now())
     if (decision.answer > 0) note(turns, { agent, grants }, frameworks)
     await tell(env, decision.tell, decision.changes)
   }
@@ -158,7 +183,7 @@ async function perform(
   const { done, conflicted } = await commitAll(env, turns, first)
   let offers = done
   if (conflicted.size > 0) {
-    const [world, context] = await Promise.all([readWorld(env, turns.known), contextOf(env)])
+    const { world, context } = await see(env, turns, { ...WHOLE, isWhole: false, agents: conflicted })
     const recent = [...(first.lease.recent ?? []), ...done]
     const work = plan(world, { env, turns, context, recent, candidates: conflicted })
     const again = await commitAll(env, turns, { world, work, context, lease: first.lease })
@@ -205,6 +230,7 @@ async function commitAll(
           conflicted.add(agent.ledger.agentId)
           return
         }
+        written(turns.copies, decision.changes, env.clock.now())
         if (decision.answer > 0) {
           done.push(...grants)
           note(turns, { agent, grants }, frameworks)

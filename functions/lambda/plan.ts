@@ -4,6 +4,7 @@
 //   ticks     t  t  t  t  t  t  t  t  t  t  t| t      a little more than the minute, for schedules come late,
 //   allocate  a     a     a     a     a     a|        and a tick too many does no harm
 import type { Profile } from '../../master/settings.ts'
+import { lookOf } from '../allocator/scope.ts'
 import type { Environment } from '../environment.ts'
 import { queueName } from '../ports/queues-sqs.ts'
 import type { LambdaFunction } from './environment.ts'
@@ -11,8 +12,10 @@ import type { TickMessage } from './ticks.ts'
 
 export interface Plan {
   readonly ticks: readonly TickMessage[]
-  /** Delays of nudges to the allocator, ms: refusals end without anybody saying so. */
+  /** Delays of looks of the allocator, ms: refusals end without anybody saying so. */
   readonly allocateMs: readonly number[]
+  /** So many looks together see all agents, each a part of them. */
+  readonly looksPerRound: number
 }
 
 export interface Registered {
@@ -23,8 +26,9 @@ export interface Registered {
 }
 
 /**
- * A look of the allocator that finds nothing reads the ledger of each agent. Above so many it looks every five seconds,
- * or with each tick if that is less often: what becomes free or is revived is nudged for at once, only refusals and lost nudges wait.
+ * A look of the allocator that finds nothing reads a part of the ledgers. Above so many agents it looks every five
+ * seconds, or with each tick if that is less often: what becomes free or is revived is nudged for at once, only refusals
+ * and lost nudges wait.
  */
 export const MANY_AGENTS = 50
 
@@ -32,6 +36,8 @@ export const MANY_AGENTS = 50
 const AHEAD_MS = 65_000
 /** The allocator looks at least this often; Mesos's interval is the least. */
 const ALLOCATE_MS = { least: 1_000, most: 5_000 }
+/** Within this a round of looks has read every ledger: what got lost on the way is found by then. */
+const LOOK_ROUND_MS = { few: 5_000, many: 15_000 }
 /** SQS: messages of one call. */
 const AT_ONCE = 10
 
@@ -40,13 +46,15 @@ export function plan(
   { tickMs }: Pick<Profile, 'tickMs'>,
   { agents, frameworks, isMany = false }: Registered,
 ): Plan {
-  if (!agents && !frameworks) return { ticks: [{ delayMs: 0, offsetsMs: [0] }], allocateMs: [] }
+  if (!agents && !frameworks)
+    return { ticks: [{ delayMs: 0, offsetsMs: [0] }], allocateMs: [], looksPerRound: 1 }
   const everyMs = isMany
     ? Math.max(ALLOCATE_MS.most, tickMs)
     : Math.min(ALLOCATE_MS.most, Math.max(ALLOCATE_MS.least, tickMs))
   return {
     ticks: ticksOf(tickMs),
     allocateMs: agents && frameworks ? times(everyMs) : [],
+    looksPerRound: Math.max(1, Math.round(LOOK_ROUND_MS[isMany ? 'many' : 'few'] / everyMs)),
   }
 }
 
@@ -100,7 +108,7 @@ async function isAnyFramework(store: Environment['store']): Promise<boolean> {
 /** Sends it in batches of ten. Throws when a queue is away: the schedule tries again. */
 export async function sendPlan(
   fn: Pick<LambdaFunction, 'sqs' | 'prefix' | 'log'>,
-  { ticks, allocateMs }: Plan,
+  { ticks, allocateMs, looksPerRound }: Plan,
 ): Promise<void> {
   await Promise.all([
     sendDelayed(
@@ -111,7 +119,7 @@ export async function sendPlan(
     sendDelayed(
       fn,
       'allocate',
-      allocateMs.map((delayMs) => ({ delayMs, body: '{}' })),
+      allocateMs.map((delayMs, number) => ({ delayMs, body: lookOf(number, looksPerRound) })),
     ),
   ])
 }

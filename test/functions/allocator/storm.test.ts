@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { allocate } from '../../../functions/allocator/handler.ts'
+import { lookOf, scopeOf } from '../../../functions/allocator/scope.ts'
 import type { Environment } from '../../../functions/environment.ts'
 import { transact } from '../../../functions/transact.ts'
 import { charge, release, unsound, used, withoutOffers } from '../../../master/accounting.ts'
@@ -44,7 +45,7 @@ describe('S1 F65: nothing is given twice', () => {
         const allocators = Array.from({ length: 3 }, async () => {
           const own = { ...there.env }
           for (let step = 0; step < 20; step++) {
-            await allocate(own)
+            await allocate(own, scopeOf([{ body: anyScope(next) }]))
             there.clock.time += 300
           }
         })
@@ -86,6 +87,12 @@ describe('S1 F65: nothing is given twice', () => {
     expect(accepted).toBeGreaterThan(8 * 5)
   })
 })
+
+/** Everything, an agent by its name, or a part of them. */
+function anyScope(next: (below: number) => number): string {
+  const bodies = ['{}', JSON.stringify({ agents: [AGENTS[next(AGENTS.length)]] }), lookOf(next(3), 3)]
+  return bodies[next(bodies.length)] ?? '{}'
+}
 
 interface Hand {
   readonly frameworkId: string

@@ -45,6 +45,13 @@ describe('a plan', () => {
     expect(asked('mesos').slice(0, 3)).toEqual([0, 10_000, 20_000])
   })
 
+  test('R13 a look is a part of a round, which has seen all within five seconds, or fifteen of many', () => {
+    const looks = (name: ProfileName, isMany: boolean) =>
+      plan(PROFILES[name], { ...both, isMany }).looksPerRound
+    expect([looks('fast', false), looks('default', false), looks('mesos', false)]).toEqual([5, 5, 1])
+    expect([looks('fast', true), looks('default', true), looks('mesos', true)]).toEqual([3, 3, 2])
+  })
+
   test.each([1, 15])('agents are many above fifty, in %i shards of their index', async (agentIndexShards) => {
     const w = await world()
     const settings = { ...w.env.settings, agentIndexShards }
@@ -79,6 +86,12 @@ describe('a plan', () => {
     const w = await world()
     await sendPlan({ sqs: sqs as never, prefix: 'p', log: w.env.log }, plan(PROFILES.mesos, both))
     const sends = calls.filter(({ operation }) => operation === 'SendMessageBatch')
+    const bodies = sends.flatMap(({ input }) => {
+      const { QueueUrl, Entries } = input as { QueueUrl: string; Entries: { MessageBody: string }[] }
+      return QueueUrl === 'url/p-allocate' ? Entries.map(({ MessageBody }) => MessageBody) : []
+    })
+    // Looks of few agents with rare ticks are whole ones.
+    expect(new Set(bodies)).toEqual(new Set(['{}']))
     const entries = (queue: string) =>
       sends.flatMap(({ input }) => {
         const { QueueUrl, Entries } = input as { QueueUrl: string; Entries: { DelaySeconds: number }[] }
