@@ -1,12 +1,13 @@
 // Batches of a queue: which messages come again, which are parked, and what beats wait for.
 import { describe, expect, test } from 'vitest'
+import { SHAPES } from '../../../cdk/functions.ts'
 import { batchFunction, messageOf } from '../../../functions/lambda/batches.ts'
 import { hasSuspect, patientHeartbeats, waitMs } from '../../../functions/lambda/patient-heartbeats.ts'
 import { deadLettersOf } from '../../../functions/ports/dead-letters.ts'
 import type { QueueMessage } from '../../../functions/ports/queues.ts'
 import { noBeats } from '../../../master/detection/beats.ts'
 import { PROFILES } from '../../../master/settings.ts'
-import { world } from '../agents/world.ts'
+import { type World, world } from '../agents/world.ts'
 import { sqsRecord } from './events.ts'
 
 type Handle = (messages: readonly QueueMessage[]) => Promise<readonly string[]>
@@ -118,14 +119,30 @@ describe('F68 poison', () => {
 })
 
 describe('R13 beats are written at once and answered a little later', () => {
-  async function answeredAfter(options: { messages: number; silenceMs?: number }): Promise<number> {
-    const w = await world({ profile: 'mesos' })
+  async function answeredAfter(options: {
+    messages: number
+    silenceMs?: number
+    /** Of the write. */
+    slowMs?: number
+  }): Promise<number> {
+    let slowMs = 0
+    const w: World = await world({
+      profile: 'mesos',
+      store: (store) => ({
+        ...store,
+        async commit(changes, token) {
+          w.clock.move(slowMs)
+          return await store.commit(changes, token)
+        },
+      }),
+    })
     const agent = await w.agent()
     await w.run(30_000)
     if (options.silenceMs !== undefined) {
       agent.isUp = false
       await w.run(options.silenceMs)
     }
+    slowMs = options.slowMs ?? 0
     const waits: number[] = []
     const clock = {
       now: () => w.clock.now(),
@@ -147,7 +164,7 @@ describe('R13 beats are written at once and answered a little later', () => {
   }
 
   test('a batch that was not full waits', async () => {
-    expect(await answeredAfter({ messages: 3 })).toBe(1_500)
+    expect(await answeredAfter({ messages: 3 })).toBe(2_500)
   })
 
   test('a full one does not: more is waiting already', async () => {
@@ -159,7 +176,17 @@ describe('R13 beats are written at once and answered a little later', () => {
   })
 
   test('how long, by the profile', () => {
-    expect(Object.values(PROFILES).map(waitMs)).toEqual([0, 700, 1_500])
+    expect(Object.values(PROFILES).map(waitMs)).toEqual([0, 700, 2_500])
+    // The canary of a tick is written before the next one asks for it, and no wait is more than half the function's time.
+    for (const profile of Object.values(PROFILES)) {
+      expect(waitMs(profile)).toBeLessThan(profile.tickMs)
+      expect(waitMs(profile)).toBeLessThanOrEqual(SHAPES.heartbeats.timeout.toMilliseconds() / 2)
+    }
+  })
+
+  test('what the write took is part of it: a slow table brings no function nearer to its timeout', async () => {
+    expect(await answeredAfter({ messages: 3, slowMs: 1_000 })).toBe(1_500)
+    expect(await answeredAfter({ messages: 3, slowMs: 3_000 })).toBe(0)
   })
 
   test('who was given up long ago hurries nobody', () => {
