@@ -1,4 +1,6 @@
 // The settings of a cluster and the timer profiles they start from (R6).
+
+import type { Acls } from './authorization/acls.ts'
 import type { RateLimits } from './authorization/rate-limits.ts'
 import { REGISTRY_MAX_AGENT_AGE_MS, REGISTRY_MAX_AGENT_COUNT } from './limits.ts'
 
@@ -60,6 +62,8 @@ export interface Settings {
   /** Where frameworks and agents reach the control plane. */
   readonly publicAddress: { readonly hostname: string; readonly ip: string; readonly port: number }
   readonly clusterName: string
+  /** Who may do what, as Mesos's `--acls` says it; absent: everybody everything. */
+  readonly acls?: Acls | undefined
   /** Region of the control plane; agents of another one are offered to REGION_AWARE frameworks only (C73). */
   readonly region?: string | undefined
 }

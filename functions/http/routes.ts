@@ -8,6 +8,7 @@ import { LaneFull } from '../lanes.ts'
 import { areDoorsClosed, closedAnswer } from '../restore/doors.ts'
 import { TooContended } from '../transact.ts'
 import type { Authenticate } from './authentication.ts'
+import { rechecked } from './recheck.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, text } from './types.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -48,7 +49,7 @@ export function routed(env: Front, routes: readonly Route[]): Handler {
       const [route, params] = matched
       if (await isClosed(env, route, request)) return closedAnswer()
       // Routes without params have an empty object here; only routers with a stash use numbers.
-      return await answered(route, { ...request, params: params as Record<string, string> })
+      return await answered(env, route, { ...request, params: params as Record<string, string> })
     } catch (error) {
       return failed(env, request, error)
     }
@@ -83,12 +84,15 @@ export function reduced(path: string): string {
   return bare.replace(/\/+$/, '') || '/'
 }
 
-async function answered(route: Route, request: HttpRequest): Promise<HttpAnswer> {
-  const who = route.authenticate?.(request)
+async function answered(env: Front, route: Route, request: HttpRequest): Promise<HttpAnswer> {
+  const { authenticate } = route
+  const who = await authenticate?.(request)
   if (who !== undefined && 'refused' in who) return who.refused
   const known = who === undefined ? request : { ...request, principal: who.principal }
   const handler = handlerOf(route, request.method)
-  return handler === undefined ? notAllowed(route, request.method) : await handler(known)
+  if (handler === undefined) return notAllowed(route, request.method)
+  const answer = await handler(known)
+  return authenticate === undefined ? answer : rechecked(env, answer, async () => await authenticate(request))
 }
 
 function handlerOf(route: Route, method: string): Handler | undefined {

@@ -1,4 +1,6 @@
 // The settings of a deployed cluster, from MESETA_SETTINGS: a profile by its name, and what differs from it.
+
+import { readAcls } from '../../master/authorization/acls.ts'
 import { parseRateLimits } from '../../master/authorization/rate-limits.ts'
 import { localSettings, PROFILES, type ProfileName, type Settings } from '../../master/settings.ts'
 
@@ -7,7 +9,7 @@ export class BadSettings extends Error {
   override readonly name = 'BadSettings'
 }
 
-type Key = Exclude<keyof Settings, 'profile' | 'profileName'>
+type Key = Exclude<keyof Settings, 'profile' | 'profileName' | 'acls'>
 type Check = { readonly expected: string; readonly holds: (value: unknown) => boolean }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -77,14 +79,14 @@ export function settingsOf(
   json: string | undefined,
   { region, isEmulated }: { readonly region: string; readonly isEmulated: boolean },
 ): Settings {
-  const { profile = 'default', ...given } = parsed(json)
+  const { profile = 'default', acls, ...given } = parsed(json)
   if (!isProfile(profile)) {
     const names = Object.keys(PROFILES).join(', ')
     throw new BadSettings(`MESETA_SETTINGS: profile must be one of ${names}, not ${JSON.stringify(profile)}`)
   }
   for (const [name, value] of Object.entries(given)) check(name, value)
   const agentIdentity = isEmulated ? 'claimed' : 'signed'
-  return localSettings(profile, { ...DEPLOYED, agentIdentity, region, ...given })
+  return localSettings(profile, { ...DEPLOYED, agentIdentity, region, ...given, ...lists(acls) })
 }
 
 function parsed(json: string | undefined): Readonly<Record<string, unknown>> {
@@ -97,6 +99,14 @@ function parsed(json: string | undefined): Readonly<Record<string, unknown>> {
   throw new BadSettings('MESETA_SETTINGS must be a JSON object such as {"profile":"default"}')
 }
 
+/** Read once: a function whose lists are wrong does not start, rather than leave a door open. */
+function lists(value: unknown): Pick<Settings, 'acls'> {
+  if (value === undefined) return {}
+  const read = readAcls(value)
+  if (!read.ok) throw new BadSettings(`MESETA_SETTINGS: acls: ${read.error}`)
+  return { acls: read.acls }
+}
+
 function isProfile(value: unknown): value is ProfileName {
   return typeof value === 'string' && Object.hasOwn(PROFILES, value)
 }
@@ -106,7 +116,7 @@ function check(name: string, value: unknown): void {
   const found = Object.hasOwn(known, name) ? known[name] : undefined
   if (found === undefined) {
     throw new BadSettings(
-      `MESETA_SETTINGS: there is no setting ${name}; there are profile, ${Object.keys(CHECKS).join(', ')}`,
+      `MESETA_SETTINGS: there is no setting ${name}; there are profile, acls, ${Object.keys(CHECKS).join(', ')}`,
     )
   }
   if (!found.holds(value)) {

@@ -4,6 +4,7 @@
 // write of the lease on its version, which nobody can do who looked before another turn ended; while it lasts the
 // others keep away, and should it sleep through its time, what it notes fails on the lease's holder. What is not noted
 // is delivered again under the same id. So: in order, at least once, and told apart by ids.
+import { registrationRefusal } from '../../master/authorization/frameworks.ts'
 import type { Change } from '../../master/decision.ts'
 import { DELIVERY_GRACE_MS } from '../../master/limits.ts'
 import type { Delivery, Framework, Lease, Loss, LossHead, Mail, Notifying } from '../../master/model.ts'
@@ -96,6 +97,8 @@ async function look(env: Environment, frameworkId: string): Promise<Seen | 'busy
   ])
   if (framework?.state !== 'connected' || framework.delivery === undefined || lease === undefined)
     return 'not ours'
+  // Nothing more is said, nor is the lease renewed: the session ends by itself (A26).
+  if (registrationRefusal(env.settings.acls, framework.info) !== undefined) return 'not ours'
   const { epoch, delivery, shards } = framework
   if (gate?.epoch !== epoch || gate.removed || lease.epoch !== epoch) return 'not ours'
   const { turnUntil = 0, nextTryAt = 0 } = standing(lease)

@@ -1,31 +1,53 @@
 // What operators do to agents and frameworks: the fact is committed first, and its work begun at once.
 import type { ActivationAnswer } from '../../master/agents/deactivate.ts'
+import { allowed } from '../../master/authorization/acls.ts'
+import type { Context } from '../../master/context.ts'
 import { nothing } from '../../master/decision.ts'
 import { remove } from '../../master/frameworks/lifecycle.ts'
+import type { Framework } from '../../master/model.ts'
 import { fromGoogleDuration } from '../../protocol/durations.ts'
 import { idError } from '../../protocol/ids.ts'
 import type { Duration, MasterCallDrainAgent } from '../../protocol/messages.ts'
 import { drainAgent } from '../agents/drain.ts'
 import { markAgentGone } from '../agents/lifecycle.ts'
+import { type Asker, FORBIDDEN, noteRefusal } from '../authorize.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { afterRemoval } from '../scheduler/disconnect.ts'
 import { transact } from '../transact.ts'
 import { DONE, type Outcome, refuse } from './outcome.ts'
 
-/** TEARDOWN: 400 for a framework that is not there (any more). */
-export async function teardown(env: Environment, frameworkId: string): Promise<Outcome> {
+/**
+ * TEARDOWN: 400 for a framework that is not there (any more), 403 for one of a principal that the asker has no right
+ * over; who has not a right over all learns not which of them it was (A25).
+ */
+export async function teardown(env: Environment, frameworkId: string, asker: Asker = {}): Promise<Outcome> {
   const context = await contextOf(env)
   const answer = await transact(env, {
     name: 'operator teardown',
     load: async () =>
       idError(frameworkId) === undefined ? await env.store.get('framework', { frameworkId }) : undefined,
-    decide: (framework) =>
-      framework === undefined ? nothing('unknown' as const) : remove(framework, context),
+    decide: (framework) => {
+      if (!mayEnd(context, asker, framework)) return nothing('forbidden' as const)
+      return framework === undefined ? nothing('unknown' as const) : remove(framework, context)
+    },
   })
+  if (answer === 'forbidden') {
+    noteRefusal(env, asker, 'teardown_frameworks', frameworkId)
+    return refuse(403, FORBIDDEN)
+  }
   if (answer !== 'removed') return refuse(400, 'There is no framework with this id')
   await afterRemoval(env, frameworkId)
   return DONE
+}
+
+/** Whoever may end a framework may end its tasks. An unknown one is nobody's. */
+export function mayEnd(
+  { settings }: Pick<Context, 'settings'>,
+  { principal }: Asker,
+  framework: Framework | undefined,
+): boolean {
+  return allowed(settings.acls, 'teardown_frameworks', principal, framework?.principal)
 }
 
 /** MARK_AGENT_GONE: its id never comes back (S14). 503 while another loss of the agent is being worked off. */

@@ -10,6 +10,7 @@ import {
 } from '../../master/operator/answers.ts'
 import type { MasterCall, MasterCallType } from '../../protocol/messages.ts'
 import { deactivateAgent, reactivateAgent } from '../agents/lifecycle.ts'
+import type { Asker } from '../authorize.ts'
 import type { Environment } from '../environment.ts'
 import { masterInfo } from '../scheduler/master-info.ts'
 import { changeAgent, drain, markGone, teardown } from './actions.ts'
@@ -20,7 +21,7 @@ import { metrics } from './metrics.ts'
 import { DONE, type Outcome, refuse, respond } from './outcome.ts'
 import type { Verbosity } from './verbosity.ts'
 import { versionInfo } from './version.ts'
-import { EVERYTHING, loadView } from './view.ts'
+import { EVERYTHING, loadSight } from './view.ts'
 
 /** What answering a call may use. */
 export interface Calling {
@@ -35,7 +36,8 @@ export interface Calling {
 interface Row {
   /** The part of the call that must be there. */
   readonly body?: keyof MasterCall
-  answer(calling: Calling, call: MasterCall): Promise<Outcome> | Outcome
+  /** What it asks for first, `rights.ts` says. */
+  answer(calling: Calling, call: MasterCall, asker: Asker): Promise<Outcome> | Outcome
 }
 
 export const operatorCalls: Readonly<Record<MasterCallType, Row>> = {
@@ -87,34 +89,37 @@ export const operatorCalls: Readonly<Record<MasterCallType, Row>> = {
   },
 
   GET_STATE: {
-    async answer({ env }) {
-      return respond({ type: 'GET_STATE', get_state: getState(await loadView(env, EVERYTHING)) })
+    async answer({ env }, _, asker) {
+      return respond({ type: 'GET_STATE', get_state: getState(await loadSight(env, EVERYTHING, asker)) })
     },
   },
   GET_AGENTS: {
-    async answer({ env }) {
-      return respond({ type: 'GET_AGENTS', get_agents: getAgents(await loadView(env, {})) })
+    async answer({ env }, _, asker) {
+      return respond({ type: 'GET_AGENTS', get_agents: getAgents(await loadSight(env, {}, asker)) })
     },
   },
   GET_FRAMEWORKS: {
-    async answer({ env }) {
-      return respond({ type: 'GET_FRAMEWORKS', get_frameworks: getFrameworks(await loadView(env, {})) })
+    async answer({ env }, _, asker) {
+      return respond({
+        type: 'GET_FRAMEWORKS',
+        get_frameworks: getFrameworks(await loadSight(env, {}, asker)),
+      })
     },
   },
   GET_EXECUTORS: {
-    async answer({ env }) {
-      const view = await loadView(env, { executors: true })
+    async answer({ env }, _, asker) {
+      const view = await loadSight(env, { executors: true }, asker)
       return respond({ type: 'GET_EXECUTORS', get_executors: getExecutors(view) })
     },
   },
   GET_TASKS: {
-    async answer({ env }) {
-      return respond({ type: 'GET_TASKS', get_tasks: getTasks(await loadView(env, { tasks: true })) })
+    async answer({ env }, _, asker) {
+      return respond({ type: 'GET_TASKS', get_tasks: getTasks(await loadSight(env, { tasks: true }, asker)) })
     },
   },
   GET_ROLES: {
-    async answer({ env }) {
-      return respond({ type: 'GET_ROLES', get_roles: getRoles(await loadView(env, {})) })
+    async answer({ env }, _, asker) {
+      return respond({ type: 'GET_ROLES', get_roles: getRoles(await loadSight(env, {}, asker)) })
     },
   },
   GET_MASTER: {
@@ -127,11 +132,16 @@ export const operatorCalls: Readonly<Record<MasterCallType, Row>> = {
       })
     },
   },
-  SUBSCRIBE: { answer: ({ feed }) => ({ kind: 'stream', run: (say, closed) => feed.serve(say, closed) }) },
+  SUBSCRIBE: {
+    answer: ({ feed }, _, asker) => ({
+      kind: 'stream',
+      run: (say, closed) => feed.serve(say, closed, asker),
+    }),
+  },
 
   TEARDOWN: {
     body: 'teardown',
-    answer: ({ env }, call) => teardown(env, call.teardown?.framework_id.value ?? ''),
+    answer: ({ env }, call, asker) => teardown(env, call.teardown?.framework_id.value ?? '', asker),
   },
   MARK_AGENT_GONE: {
     body: 'mark_agent_gone',

@@ -1,6 +1,8 @@
 // `LIST_DELIVERIES` of `POST /api/v1/meseta`: how it stands with frameworks that are told by webhook or queue.
+import { allowed } from '../../master/authorization/acls.ts'
 import type { Framework, Lease } from '../../master/model.ts'
 import { all } from '../../store/store.ts'
+import type { Asker } from '../authorize.ts'
 import type { Environment } from '../environment.ts'
 import { type HttpAnswer, json } from '../http/types.ts'
 
@@ -8,10 +10,11 @@ import { type HttpAnswer, json } from '../http/types.ts'
 const MAX_LISTED = 100
 
 /** Never the secret: a framework's own is known to it, one that we chose it was told at SUBSCRIBE. */
-export async function listDeliveries(env: Environment): Promise<HttpAnswer> {
+export async function listDeliveries(env: Environment, { principal }: Asker): Promise<HttpAnswer> {
   const frameworks = (await all(env.store, 'frameworks', {}))
     .map(({ item }) => item)
     .filter(({ delivery, state }) => delivery !== undefined && state !== 'removed')
+    .filter(({ info }) => allowed(env.settings.acls, 'view_frameworks', principal, info.user))
     .slice(0, MAX_LISTED)
   const leases = await env.store.getMany(
     'lease',

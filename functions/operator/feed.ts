@@ -4,19 +4,21 @@
 // listener begins with a look of its own time, and every later look is compared with the one before: its snapshot and
 // its events fit together without gap or repetition (C138).
 
+import { seenBy } from '../../master/authorization/sight.ts'
 import { MAX_OPERATOR_SUBSCRIBERS, STREAM_HEARTBEAT_MS } from '../../master/limits.ts'
 import { getState } from '../../master/operator/answers.ts'
 import { changes } from '../../master/operator/changes.ts'
 import type { ClusterView } from '../../master/operator/view.ts'
 import { sleep } from '../../protocol/clock.ts'
 import type { MasterEvent } from '../../protocol/messages.ts'
+import type { Asker } from '../authorize.ts'
 import type { Environment } from '../environment.ts'
 import { CHANGE_BELL } from '../tell.ts'
 import { EVERYTHING, loadView } from './view.ts'
 
 export interface ChangeFeed {
-  /** Says the state, then what happens, until `say` is false, `closed` aborts, or newer listeners need the place. */
-  serve(say: (event: MasterEvent) => Promise<boolean>, closed: AbortSignal): Promise<void>
+  /** Says the state as the asker sees it, then what happens, until `say` is false, `closed` aborts, or newer listeners need the place. */
+  serve(say: (event: MasterEvent) => Promise<boolean>, closed: AbortSignal, asker: Asker): Promise<void>
   listeners(): number
 }
 
@@ -28,6 +30,7 @@ const MIN_LOOK_MS = 100
 const MAX_UNSAID = 20_000
 
 interface Listener {
+  readonly asker: Asker
   readonly unsaid: MasterEvent[]
   readonly ending: AbortController
   wake: () => void
@@ -43,8 +46,8 @@ export function changeFeed(env: Environment): ChangeFeed {
 
   return {
     listeners: () => listeners.size,
-    async serve(say, closed) {
-      const { listener, seen } = await join()
+    async serve(say, closed, asker) {
+      const { listener, seen } = await join(asker)
       const end = (): void => listener.ending.abort()
       closed.addEventListener('abort', end, { once: true })
       if (closed.aborted) end()
@@ -57,8 +60,8 @@ export function changeFeed(env: Environment): ChangeFeed {
     },
   }
 
-  async function join(): Promise<{ readonly listener: Listener; readonly seen: ClusterView }> {
-    const listener: Listener = { unsaid: [], ending: new AbortController(), wake: () => {} }
+  async function join(asker: Asker): Promise<{ readonly listener: Listener; readonly seen: ClusterView }> {
+    const listener: Listener = { asker, unsaid: [], ending: new AbortController(), wake: () => {} }
     const seen = await look(listener)
     if (!watching) void watch()
     return { listener, seen }
@@ -68,9 +71,9 @@ export function changeFeed(env: Environment): ChangeFeed {
   function look(joining?: Listener): Promise<ClusterView> {
     const next = looking.then(async () => {
       const seen = await loadView(env, EVERYTHING)
-      const events = view === undefined ? [] : changes(view, seen)
+      const told = view === undefined ? () => [] : changesFor(env, view, seen)
       view = seen
-      for (const listener of listeners) hear(listener, events)
+      for (const listener of listeners) hear(listener, told(listener.asker))
       if (joining !== undefined) admit(joining)
       return seen
     })
@@ -100,6 +103,24 @@ export function changeFeed(env: Environment): ChangeFeed {
   }
 }
 
+/**
+ * What each principal is told of: the changes of what it sees now, compared once for all who see the same. A right that
+ * was taken away says no more from the next look on (A26).
+ */
+function changesFor(
+  { settings: { acls } }: Environment,
+  before: ClusterView,
+  after: ClusterView,
+): (asker: Asker) => readonly MasterEvent[] {
+  const made = new Map<string | undefined, readonly MasterEvent[]>()
+  return ({ principal }) => {
+    const key = acls === undefined ? undefined : principal
+    const events = made.get(key) ?? changes(seenBy(before, acls, principal), seenBy(after, acls, principal))
+    made.set(key, events)
+    return events
+  }
+}
+
 function hear(listener: Listener, events: readonly MasterEvent[]): void {
   if (events.length === 0) return
   listener.unsaid.push(...events)
@@ -115,7 +136,7 @@ async function run(
 ): Promise<void> {
   const { signal } = listener.ending
   const subscribed = {
-    get_state: getState(seen),
+    get_state: getState(seenBy(seen, env.settings.acls, listener.asker.principal)),
     heartbeat_interval_seconds: STREAM_HEARTBEAT_MS / 1000,
   }
   if (!(await say({ type: 'SUBSCRIBED', subscribed }))) return

@@ -4,9 +4,11 @@ import { decodeMessage, encodeMessage } from '../../protocol/codec.ts'
 import { type MediaType, negotiate, parseContentType } from '../../protocol/media-types.ts'
 import type { MasterCall } from '../../protocol/messages.ts'
 import { encodeRecord } from '../../protocol/recordio.ts'
+import { forbidden, may } from '../authorize.ts'
 import { empty, type Handler, type HttpAnswer, type HttpRequest, text } from '../http/types.ts'
 import { type Calling, operatorCalls } from './calls.ts'
 import type { Outcome } from './outcome.ts'
+import { RIGHTS } from './rights.ts'
 
 /** Answers `POST /api/v1`; who asks has been checked, and that it is a POST. */
 export function operatorHandler(calling: Calling): Handler {
@@ -23,8 +25,13 @@ export function operatorHandler(calling: Calling): Handler {
     if (mediaType === undefined) {
       return text(406, "The header 'Accept' must allow application/json or application/x-protobuf")
     }
-    calling.verbosity.note(calling.env, call.type, request.principal)
-    return answered(await row.answer(calling, call), mediaType)
+    const { principal } = request
+    calling.verbosity.note(calling.env, call.type, principal)
+    const right = RIGHTS[call.type]
+    if (typeof right === 'object' && !may(calling.env, { principal }, right.action, right.object?.(call))) {
+      return forbidden()
+    }
+    return answered(await row.answer(calling, call, { principal }), mediaType)
   }
 }
 

@@ -1,8 +1,10 @@
 // `POST /api/v1/meseta`: what Mesos does not have, as JSON with a type and a body named after it (R17).
+import { GUARDED_CALLS } from '../../master/authorization/acls.ts'
 import { type KillLoaded, kill } from '../../master/calls/kill.ts'
 import { nothing } from '../../master/decision.ts'
 import { decodeJsonValue } from '../../protocol/codec.ts'
 import { idError } from '../../protocol/ids.ts'
+import { type Asker, forbidden, may, noteRefusal } from '../authorize.ts'
 import { contextOf } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { type Handler, type HttpAnswer, json, text } from '../http/types.ts'
@@ -11,6 +13,7 @@ import type { DeadLetter, DeadLetters } from '../ports/dead-letters.ts'
 import { restore } from '../restore/restore.ts'
 import { loadKill } from '../scheduler/loads.ts'
 import { transact } from '../transact.ts'
+import { mayEnd } from './actions.ts'
 import { listDeliveries } from './deliveries.ts'
 import { pollEvents } from './events/poll.ts'
 
@@ -20,12 +23,7 @@ interface Extras {
 }
 
 type Body = Readonly<Record<string, unknown>>
-/** `asker`: as authenticated. */
-type Call = (
-  extras: Extras,
-  body: Body,
-  asker: { readonly principal?: string | undefined },
-) => Promise<HttpAnswer> | HttpAnswer
+type Call = (extras: Extras, body: Body, asker: Asker) => Promise<HttpAnswer> | HttpAnswer
 
 /** More would not leave room for exact integers, see protocol/numbering.ts. */
 const MAX_TIMELINE = 900_000
@@ -38,9 +36,12 @@ const calls: ReadonlyMap<string, Call> = new Map<string, Call>([
   ['REDRIVE_DEAD_LETTERS', redriveLetters],
   ['KILL_TASK', killTask],
   ['RESTORED', restored],
-  ['LIST_DELIVERIES', ({ env }) => listDeliveries(env)],
+  ['LIST_DELIVERIES', ({ env }, _, asker) => listDeliveries(env, asker)],
   ['EVENTS', ({ env }, body, asker) => pollEvents(env, body, asker)],
 ])
+
+/** Of the others a framework's own rights decide, or what of it is seen. */
+const GUARDED: ReadonlySet<string> = new Set(GUARDED_CALLS)
 
 export function mesetaHandler(extras: Extras): Handler {
   return async (request) => {
@@ -56,7 +57,9 @@ export function mesetaHandler(extras: Extras): Handler {
       return text(501, `There is no such call here; there are ${[...calls.keys()].join(', ')}`)
     const body = call[type.toLowerCase()] ?? {}
     if (!isObject(body)) return text(400, `The field '${type.toLowerCase()}' must be an object`)
-    return await answer(extras, body, { principal: request.principal })
+    const asker: Asker = { principal: request.principal }
+    if (GUARDED.has(type) && !may(extras.env, asker, 'call_meseta', type)) return forbidden()
+    return await answer(extras, body, asker)
   }
 }
 
@@ -101,7 +104,7 @@ async function restored({ env }: Extras, { timeline }: Body): Promise<HttpAnswer
 }
 
 /** An operator's KILL: what the framework's own would do. 404 for a task that is not there (any more). */
-async function killTask({ env }: Extras, body: Body): Promise<HttpAnswer> {
+async function killTask({ env }: Extras, body: Body, asker: Asker): Promise<HttpAnswer> {
   const frameworkId = decodeJsonValue('mesos.v1.FrameworkID', body.framework_id ?? {})
   const call = decodeJsonValue('mesos.v1.scheduler.Call.Kill', body)
   if (!frameworkId.ok || idError(frameworkId.message.value) !== undefined) {
@@ -112,9 +115,15 @@ async function killTask({ env }: Extras, body: Body): Promise<HttpAnswer> {
   const answer = await transact(env, {
     name: 'operator kill',
     load: () => loadKill(env, frameworkId.message.value, call.message),
-    decide: (loaded) =>
-      isThere(loaded) ? kill(loaded, call.message, context) : nothing({ status: 404 } as const),
+    decide: (loaded) => {
+      if (!mayEnd(context, asker, loaded?.framework)) return nothing({ status: 403 } as const)
+      return isThere(loaded) ? kill(loaded, call.message, context) : nothing({ status: 404 } as const)
+    },
   })
+  if (answer.status === 403) {
+    noteRefusal(env, asker, 'teardown_frameworks', frameworkId.message.value)
+    return forbidden()
+  }
   if (answer.status === 404) return text(404, 'There is no task with this id that has not ended')
   return json(200, { type: 'KILL_TASK' })
 }

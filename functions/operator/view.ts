@@ -1,8 +1,10 @@
 // Reads the whole cluster for one answer. Every list is consistent in itself; together they are no snapshot.
 
+import { seenBy } from '../../master/authorization/sight.ts'
 import type { AgentEntry, Executor, Framework, Ledger, Task } from '../../master/model.ts'
 import { type ClusterView, clusterView, completed, mayHaveTasks } from '../../master/operator/view.ts'
 import { all } from '../../store/store.ts'
+import type { Asker } from '../authorize.ts'
 import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 
@@ -28,6 +30,11 @@ export async function loadView(env: Environment, parts: Parts): Promise<ClusterV
   const ledgers = await ledgersOf(env, entries)
   const executors = parts.executors === true ? await executorsOf(env, ledgers) : []
   return clusterView({ now, entries, ledgers, frameworks, tasks, executors })
+}
+
+/** The cluster as it is shown to who asks; reads nothing more. */
+export async function loadSight(env: Environment, parts: Parts, { principal }: Asker): Promise<ClusterView> {
+  return seenBy(await loadView(env, parts), env.settings.acls, principal)
 }
 
 async function agentIndex(env: Environment): Promise<readonly AgentEntry[]> {

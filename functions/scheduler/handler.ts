@@ -37,10 +37,22 @@ export function schedulerHandler(env: Environment): Handler {
       const { principal } = request
       return await subscribe(env, call, { principal, mediaType: accepted, delivery, webhookSecret })
     }
-    const { answer, epoch } = await answerCall(env, call, { principal: request.principal, streamId })
+    const { principal } = request
+    const { answer, epoch } = await answerCall(env, call, { principal, streamId, acls: env.settings.acls })
     if (epoch !== undefined) noteCall(env, call, epoch)
+    else noteRefusal(env, call, { principal, status: answer.status })
     return answered(answer)
   }
+}
+
+/** What a known principal was refused before its call was looked at: for whoever watches for attempts (A1). */
+function noteRefusal(
+  { log }: Environment,
+  { type, framework_id }: SchedulerCall,
+  { principal, status }: { readonly principal: string | undefined; readonly status: number },
+): void {
+  if (principal === undefined) return
+  log.warn('call refused', { call: type, principal, frameworkId: framework_id?.value, status })
 }
 
 function readCall(request: HttpRequest): { readonly call: SchedulerCall } | { readonly refused: HttpAnswer } {

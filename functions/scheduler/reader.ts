@@ -6,6 +6,7 @@
 // on the bell. Whether the stream is still the framework's one is read with every look, so a replaced reader says
 // nothing of the new session.
 
+import { registrationRefusal } from '../../master/authorization/frameworks.ts'
 import type { Change } from '../../master/decision.ts'
 import type { Framework, Lease, LossHead, Mail } from '../../master/model.ts'
 import { READER_PAUSES, type ReaderPauses } from '../../master/settings.ts'
@@ -37,8 +38,9 @@ export interface Session {
  * - `taken over`: a newer session of the framework began.
  * - `removed`: the framework is no more.
  * - `disconnected`: others declared this session over.
+ * - `unauthorized`: its principal may use its roles no more; the framework's session is still ours.
  */
-export type SessionEnd = 'closed' | 'taken over' | 'removed' | 'disconnected'
+export type SessionEnd = 'closed' | 'taken over' | 'removed' | 'disconnected' | 'unauthorized'
 
 /** Between a ring and the look that follows, at most. */
 const RING_MS = 100
@@ -158,6 +160,7 @@ async function look(reading: Reading): Promise<Outcome> {
     !gate.removed &&
     lease?.holder === reading.keeper.holder
   if (!isOurs) return { end: await endOf(env, session) }
+  if (registrationRefusal(env.settings.acls, framework.info) !== undefined) return { end: 'unauthorized' }
 
   const losses = await listLosses(env, lossHead, reading.lossesTold)
   const made = plan(reading.state, { mail, losses, called, now, skewMs: 2 * env.settings.profile.tickMs })

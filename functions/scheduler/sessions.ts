@@ -53,7 +53,8 @@ async function runSession(
   heart.stop()
   // What a replaced stream still says comes from nobody's mailbox; the stream ends right behind it (C43).
   if (end === 'taken over') await say(errorEvent('Framework failed over'))
-  if (end === 'closed') await ended(env, { frameworkId, epoch }, closed)
+  if (end === 'unauthorized') await say(errorEvent('Not authorized any more to use its roles'))
+  if (end === 'closed' || end === 'unauthorized') await ended(env, { frameworkId, epoch }, closed)
 }
 
 /** Our session was the framework's one until now: it is disconnected. If that fails, its lease runs out. */

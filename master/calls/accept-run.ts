@@ -15,6 +15,7 @@ import type {
 import { upgrade } from '../../protocol/resource-format.ts'
 import { resourcesError } from '../../protocol/resource-validation.ts'
 import { add, subtract, unallocate } from '../../protocol/resources.ts'
+import { launchRefusal } from '../authorization/frameworks.ts'
 import type { Context } from '../context.ts'
 import { shardOf } from '../frameworks/shards.ts'
 import { LAUNCH_ANSWER_MS } from '../limits.ts'
@@ -105,8 +106,14 @@ function runUnit(unit: Unit, bench: Bench): void {
   }
 }
 
+/** Rights come before everything else, as in Mesos: who may not launch learns nothing of the place. */
 function launch(unit: Unit, given: TaskInfo, bench: Bench): void {
-  const { ground } = bench
+  const { ground, context } = bench
+  const unauthorized = launchRefusal(context.settings.acls, ground.framework.info, [given], given.executor)
+  if (unauthorized !== undefined) {
+    sayError(given, 'REASON_TASK_UNAUTHORIZED', unauthorized, bench)
+    return
+  }
   const task = prepared(given, ground)
   const reason = unit.refusal ?? idOnLaunchReason(unit.operation) ?? launchTaskError(task, placeOf(bench))
   if (reason === undefined) start([task], task.executor, undefined, bench)
@@ -114,11 +121,16 @@ function launch(unit: Unit, given: TaskInfo, bench: Bench): void {
 }
 
 function launchGroup(unit: Unit, bench: Bench): void {
-  const { ground } = bench
+  const { ground, context } = bench
   const given = unit.operation.launch_group
   if (given === undefined) return
   const executor = preparedExecutor(given.executor, ground)
   const tasks = (given.task_group.tasks ?? []).map((task) => prepared(task, ground))
+  const unauthorized = launchRefusal(context.settings.acls, ground.framework.info, tasks, executor)
+  if (unauthorized !== undefined) {
+    for (const task of tasks) sayError(task, 'REASON_TASK_GROUP_UNAUTHORIZED', unauthorized, bench)
+    return
+  }
   const reason =
     unit.refusal ?? idOnLaunchReason(unit.operation) ?? groupError(executor, tasks, placeOf(bench))
   if (reason !== undefined) {

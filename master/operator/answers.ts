@@ -186,14 +186,18 @@ export function rolesIn(view: ClusterView): readonly ShownRole[] {
   )
   const named = [...subscribed.keys(), ...used.keys(), ...offered.keys(), ...reserved.keys()]
   const names = new Set(named.flatMap((name) => (name === '' ? [] : [name, ...ancestors(name)])))
-  return [...names].sort().map((name) => ({
-    name,
-    weight: 1,
-    frameworkIds: subscribed.get(name) ?? [],
-    allocated: sumOf(used.get(name) ?? []),
-    offered: sumOf(offered.get(name) ?? []),
-    reserved: reserved.get(name) ?? [],
-  }))
+  const { isRoleSeen = () => true } = view
+  return [...names]
+    .filter(isRoleSeen)
+    .sort()
+    .map((name) => ({
+      name,
+      weight: 1,
+      frameworkIds: subscribed.get(name) ?? [],
+      allocated: sumOf(used.get(name) ?? []),
+      offered: sumOf(offered.get(name) ?? []),
+      reserved: reserved.get(name) ?? [],
+    }))
 }
 
 export function getRoles(view: ClusterView): MasterResponseGetRoles {

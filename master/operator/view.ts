@@ -32,6 +32,8 @@ export interface ClusterView {
   /** Removed, the latest last; at most 50. */
   readonly completedFrameworks: readonly ShownFramework[]
   readonly executors: readonly Executor[]
+  /** Absent: every role is. */
+  readonly isRoleSeen?: ((role: string) => boolean) | undefined
 }
 
 export interface ShownAgent {

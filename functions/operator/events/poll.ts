@@ -2,6 +2,7 @@
 //
 // The poller is the reader: it says in each poll what its framework got, and nothing else leaves the mailbox. A poll
 // remembers nothing, so any number of copies of it may run, on any host, and any answer may get lost.
+import { registrationRefusal } from '../../../master/authorization/frameworks.ts'
 import { READER_PAUSES } from '../../../master/settings.ts'
 import { sleep } from '../../../protocol/clock.ts'
 import { decodeJsonValue } from '../../../protocol/codec.ts'
@@ -59,6 +60,8 @@ export async function pollEvents(
   if (principal !== undefined && principal !== framework.principal) {
     return text(403, `Principal '${principal}' is not the principal of this framework`)
   }
+  const refused = registrationRefusal(env.settings.acls, framework.info)
+  if (refused !== undefined) return text(403, refused)
   const polled: Polled = {
     frameworkId,
     streamId: asked.streamId,

@@ -2,19 +2,40 @@
 import { basename } from 'node:path'
 import { timeMs } from '../../../protocol/durations.ts'
 import type { FileInfo } from '../../../protocol/messages.ts'
+import { asked } from '../../authorize.ts'
 import type { Authenticate } from '../../http/authentication.ts'
 import type { Route } from '../../http/routes.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, text } from '../../http/types.ts'
+import type { Calling } from '../calls.ts'
 import type { Files, Refused } from '../files.ts'
 import { asJson } from './answer.ts'
 
-export function fileRoutes(files: Files, authenticate: Authenticate | undefined): readonly Route[] {
+/** All files are logs of the control plane. */
+export function fileRoutes(
+  { env, files }: Pick<Calling, 'env' | 'files'>,
+  authenticate: Authenticate | undefined,
+): readonly Route[] {
+  const log = (handler: Handler): Handler => asked(env, 'access_mesos_logs', undefined, handler)
   const route = (path: string, handler: Handler): Route => ({ path, methods: { GET: handler }, authenticate })
   return [
-    route('/files/browse', (request) => browse(files, request)),
-    route('/files/read', (request) => read(files, request)),
-    route('/files/download', (request) => download(files, request)),
-    route('/files/debug', (request) => asJson(request, Object.fromEntries(files.attached()))),
+    route(
+      '/files/browse',
+      log((request) => browse(files, request)),
+    ),
+    route(
+      '/files/read',
+      log((request) => read(files, request)),
+    ),
+    route(
+      '/files/download',
+      log((request) => download(files, request)),
+    ),
+    route(
+      '/files/debug',
+      asked(env, 'get_endpoints', '/files/debug', (request) =>
+        asJson(request, Object.fromEntries(files.attached())),
+      ),
+    ),
   ]
 }
 

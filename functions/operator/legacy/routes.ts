@@ -1,5 +1,7 @@
 // The endpoints of old, which tools and user interfaces still read (operator-api.md §6): JSON, or script with `jsonp`.
+import { allowed } from '../../../master/authorization/acls.ts'
 import type { ClusterView } from '../../../master/operator/view.ts'
+import { type Asker, asked } from '../../authorize.ts'
 import type { Authenticate } from '../../http/authentication.ts'
 import type { Route } from '../../http/routes.ts'
 import { empty, type Handler, type HttpAnswer, type HttpRequest, text } from '../../http/types.ts'
@@ -9,7 +11,7 @@ import type { Calling } from '../calls.ts'
 import { flags } from '../flags.ts'
 import { metrics } from '../metrics.ts'
 import { versionInfo } from '../version.ts'
-import { EVERYTHING, loadView, type Parts } from '../view.ts'
+import { EVERYTHING, loadSight, type Parts } from '../view.ts'
 import { reading } from './answer.ts'
 import { fileRoutes } from './files.ts'
 import { type About, frameworks, roles, slaves, state, stateSummary, tasks } from './state.ts'
@@ -22,13 +24,16 @@ export interface Guards {
 export function legacyRoutes(calling: Calling, guards: Guards): readonly Route[] {
   const { env } = calling
   const document = (parts: Parts, make: (view: ClusterView, about: About, request: HttpRequest) => unknown) =>
-    reading(async (request) => make(await loadView(env, parts), await aboutOf(calling), request))
+    reading(async (request) =>
+      make(await loadSight(env, parts, request), await aboutOf(calling, request), request),
+    )
   const guarded = (paths: readonly string[], handler: Handler): Route[] =>
     paths.map((path) => ({
       path,
       methods: { GET: handler, POST: handler },
       authenticate: guards.readonly,
     }))
+  const snapshot = reading(() => metrics(calling))
   const open = (path: string, handler: Handler): Route => ({ path, methods: { GET: handler, POST: handler } })
   return [
     open('/health', () => empty(200)),
@@ -37,13 +42,20 @@ export function legacyRoutes(calling: Calling, guards: Guards): readonly Route[]
       reading(() => versionInfo),
     ),
     open('/redirect', () => redirect(calling)),
-    open(
-      '/metrics/snapshot',
-      reading(() => metrics(calling)),
-    ),
+    {
+      ...open('/metrics/snapshot', asked(env, 'get_endpoints', '/metrics/snapshot', snapshot)),
+      // Monitors ask without credentials, unless somebody closed it.
+      authenticate: (request) =>
+        env.settings.acls?.rules.get_endpoints === undefined ? {} : (guards.readonly?.(request) ?? {}),
+    },
     ...guarded(
       ['/flags'],
-      reading(() => ({ flags: flagsOf(calling) })),
+      asked(
+        env,
+        'view_flags',
+        undefined,
+        reading(() => ({ flags: flagsOf(calling) })),
+      ),
     ),
     // The names with a suffix were removed from Mesos; old clients still ask for them.
     ...guarded(['/state', '/state.json'], document(EVERYTHING, state)),
@@ -79,7 +91,7 @@ export function legacyRoutes(calling: Calling, guards: Guards): readonly Route[]
       methods: { POST: (request) => tearDown(calling, request) },
       authenticate: guards.readwrite,
     },
-    ...fileRoutes(calling.files, guards.readonly),
+    ...fileRoutes(calling, guards.readonly),
   ]
 }
 
@@ -93,13 +105,13 @@ function redirect({ env }: Calling): HttpAnswer {
   return empty(307, { location: `//${hostname}:${port}` })
 }
 
-async function aboutOf(calling: Calling): Promise<About> {
+async function aboutOf(calling: Calling, { principal }: Asker): Promise<About> {
   const { env, bornAt } = calling
   return {
     version: versionInfo,
     master: masterInfo(env, 'operator'),
     clusterName: env.settings.clusterName,
-    flags: flagsOf(calling),
+    flags: allowed(env.settings.acls, 'view_flags', principal, undefined) ? flagsOf(calling) : undefined,
     bornAt: await bornAt(),
   }
 }
@@ -108,10 +120,10 @@ function flagsOf({ env }: Calling): Readonly<Record<string, string>> {
   return Object.fromEntries(flags(env.settings).map(({ name, value = '' }) => [name, value]))
 }
 
-async function tearDown({ env }: Calling, { body }: HttpRequest): Promise<HttpAnswer> {
+async function tearDown({ env }: Calling, { body, principal }: HttpRequest): Promise<HttpAnswer> {
   const frameworkId = new URLSearchParams(Buffer.from(body).toString()).get('frameworkId')
   if (frameworkId === null) return text(400, "The body must be a form with 'frameworkId'")
-  const outcome = await teardown(env, frameworkId)
+  const outcome = await teardown(env, frameworkId, { principal })
   return outcome.kind === 'refused' ? text(outcome.status, outcome.text) : empty(200)
 }
 

@@ -30,7 +30,8 @@ export interface About {
   readonly version: VersionInfo
   readonly master: MasterInfo
   readonly clusterName: string
-  readonly flags: Readonly<Record<string, string>>
+  /** Absent for who may not see them. */
+  readonly flags: Readonly<Record<string, string>> | undefined
   /** Cluster time the cluster was made at, ms. */
   readonly bornAt: number
 }
@@ -52,7 +53,7 @@ export function state(view: ClusterView, about: About): Json {
     leader: pid,
     leader_info: { id, pid, port, hostname },
     cluster: about.clusterName,
-    flags: about.flags,
+    ...(about.flags === undefined ? {} : { flags: about.flags }),
     slaves: view.agents.map(slave),
     recovered_slaves: [],
     frameworks: view.frameworks.map((framework) => frameworkOf(framework, view)),
