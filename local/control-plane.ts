@@ -28,6 +28,7 @@ import type { Settings } from '../master/settings.ts'
 import { type Clock, sleep } from '../protocol/clock.ts'
 import type { Store } from '../store/store.ts'
 import { allocationNudges } from './allocation-nudges.ts'
+import type { Guards } from './doors.ts'
 
 /** Webhooks that do not answer hold up one of them each, for five seconds at a time. */
 const NOTIFIERS = 4
@@ -47,6 +48,8 @@ export interface ControlPlaneOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** Who is asked for a secret where; nobody when absent. */
+  readonly guards?: Guards | undefined
   /** Asked before the routes; undefined passes the request on. */
   readonly intercept?: ((request: HttpRequest) => Promise<HttpAnswer | undefined>) | undefined
 }
@@ -54,6 +57,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlane {
   readonly url: string
   readonly env: Environment
+  /** The state document as it is, for the screen of this very process: it needs no name and sees all. */
+  readState(): Promise<unknown>
   /** Ends streams at a record, answers what is under way, stops every loop. */
   stop(): Promise<void>
 }
@@ -113,6 +118,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   return {
     url: `http://${options.host}:${server.port}`,
     env: placed,
+    readState: stateReader(placed, options),
     async stop() {
       await server.close()
       ending.abort()
@@ -136,10 +142,26 @@ async function repeat(
   }
 }
 
+function stateReader(env: Environment, { queues }: ControlPlaneOptions): () => Promise<unknown> {
+  const open: Environment = { ...env, settings: { ...env.settings, acls: undefined } }
+  const inside = routed(open, operatorRoutes(open, { deadLetters: deadLettersOf(queues) }))
+  const request = { method: 'GET', path: '/state', query: new URLSearchParams(), headers: {} }
+  return async () => {
+    const { body } = await inside({ ...request, body: new Uint8Array(), params: {} })
+    return JSON.parse(typeof body === 'string' ? body : '')
+  }
+}
+
 function front(env: Environment, options: ControlPlaneOptions) {
+  const { guards = {} } = options
   const routes: readonly Route[] = [
-    ...schedulerRoutes(env),
-    ...operatorRoutes(env, { deadLetters: deadLettersOf(options.queues), logFile: options.logFile }),
+    ...schedulerRoutes(env, { authenticate: guards.scheduler }),
+    ...operatorRoutes(env, {
+      deadLetters: deadLettersOf(options.queues),
+      logFile: options.logFile,
+      readonly: guards.readonly,
+      readwrite: guards.readwrite,
+    }),
   ]
   const route = routed(env, [...agentRoutes(env), ...limited(env, routes, ownBuckets(env))])
   const { intercept } = options

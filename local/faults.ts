@@ -1,9 +1,13 @@
 // Faults for a cluster on this machine, asked for by `meseta dev`: a dead machine, a stopped agent, a cut-off agent; and
 // queues that nobody reaches, asked for by tests.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { forbidden, noteRefusal } from '../functions/authorize.ts'
+import type { Log } from '../functions/environment.ts'
 import { reduced } from '../functions/http/routes.ts'
 import { type HttpAnswer, type HttpRequest, json, text } from '../functions/http/types.ts'
+import { allowed } from '../master/authorization/acls.ts'
 import { type LocalAgent, partitionFile, runningIn } from './agents.ts'
+import type { Doors } from './doors.ts'
 import { killMachine } from './machine.ts'
 
 interface FaultCall {
@@ -18,10 +22,14 @@ interface FaultCall {
 export function faultRoutes(
   agents: () => readonly LocalAgent[],
   cutQueues: (ms: number) => void,
+  doors: Doors & { readonly log: Log },
 ): (request: HttpRequest) => Promise<HttpAnswer | undefined> {
   return async (request) => {
     if (request.method !== 'POST' || reduced(request.path) !== '/api/v1/meseta') return undefined
     const call = parse(request.body)
+    if (!FAULTS.some((fault) => call?.[fault] !== undefined)) return undefined
+    const refused = await refusal(request, doors)
+    if (refused !== undefined) return refused
     if (call?.kill_machine !== undefined) return onAgent(agents(), call.kill_machine.index, kill)
     if (call?.pause_agent !== undefined)
       return onAgent(agents(), call.pause_agent.index, (agent) =>
@@ -38,6 +46,20 @@ export function faultRoutes(
     }
     return undefined
   }
+}
+
+const FAULTS = ['kill_machine', 'pause_agent', 'partition_agent', 'cut_queues'] as const
+
+/** Who kills machines says who he is, where the others do. */
+async function refusal(
+  request: HttpRequest,
+  { guards, acls, log }: Doors & { readonly log: Log },
+): Promise<HttpAnswer | undefined> {
+  const who = (await guards.readwrite?.(request)) ?? {}
+  if ('refused' in who) return who.refused
+  if (allowed(acls, 'call_meseta', who.principal, 'FAULTS')) return undefined
+  noteRefusal({ log }, who, 'call_meseta', 'FAULTS')
+  return forbidden()
 }
 
 function onAgent(

@@ -11,6 +11,7 @@ import { createTable } from '../store/table.ts'
 import { type LocalAgent, type LocalAgents, localAgents } from './agents.ts'
 import { startControlPlane } from './control-plane.ts'
 import { type DataFolder, openDataFolder, sentenceOf } from './data-folder.ts'
+import { isReadByOthers, openDoors } from './doors.ts'
 import { startDynamoEmulator } from './emulators/dynamodb.ts'
 import { type SqsEmulator, startSqsEmulator } from './emulators/sqs.ts'
 import { Ending } from './ending.ts'
@@ -63,6 +64,7 @@ async function main(): Promise<void> {
   await ending.step(Promise.all([createTable(calls, TABLE_NAME), queues.ensureFunctionQueues()]))
   emulated()
 
+  const doors = openDoors(options.doors, { log, clock: systemClock })
   const answering = screen.step('control plane')
   const starting = startControlPlane({
     store: dynamoStore({
@@ -80,6 +82,7 @@ async function main(): Promise<void> {
       canaryWaitMs: 100,
       agentRemovalRateLimit: options.agentRemovalRateLimit,
       rateLimits: options.rateLimits,
+      acls: doors.acls,
       registryMaxAgentAgeMs: options.registryMaxAgentAgeMs,
       registryMaxAgentCount: options.registryMaxAgentCount,
       publicAddress: { hostname: HOST, ip: HOST, port },
@@ -89,12 +92,21 @@ async function main(): Promise<void> {
     logFile,
     host: HOST,
     port,
-    intercept: faultRoutes(() => agents?.agents ?? [], sqs.cutOff),
+    guards: doors.guards,
+    intercept: faultRoutes(() => agents?.agents ?? [], sqs.cutOff, { log, ...doors }),
   })
-  const { url } = await ending.step(starting, (controlPlane) => controlPlane.stop())
+  const { url, readState } = await ending.step(starting, (controlPlane) => controlPlane.stop())
   answering()
 
-  screen.watch(url)
+  const { credentials } = options.doors
+  if (credentials !== undefined && isReadByOthers(credentials)) {
+    screen.say(`${credentials} can be read by others on this machine; chmod 600 it`)
+  }
+  // Where the doors are closed the screen would need a name of its own.
+  screen.watch(
+    url,
+    options.doors.credentials === undefined && doors.acls === undefined ? undefined : readState,
+  )
   let isReady = false
   agents = localAgents({
     count: options.agents,

@@ -6,6 +6,7 @@ import { REGISTRY_MAX_AGENT_AGE_MS, REGISTRY_MAX_AGENT_COUNT } from '../master/l
 import type { ProfileName, RemovalRateLimit } from '../master/settings.ts'
 import { parseAttributes } from '../protocol/attributes.ts'
 import { parseResources } from '../protocol/resource-parsing.ts'
+import { type DoorOptions, doorsError } from './doors.ts'
 
 export interface StartOptions {
   readonly port: number
@@ -24,6 +25,7 @@ export interface StartOptions {
   readonly rateLimits?: RateLimits | undefined
   readonly registryMaxAgentAgeMs: number
   readonly registryMaxAgentCount: number
+  readonly doors: DoorOptions
 }
 
 /** Reads the command line; commander prints what is wrong and ends the process with 2. */
@@ -77,6 +79,12 @@ export function readOptions(argv: readonly string[]): StartOptions {
       whole,
       REGISTRY_MAX_AGENT_COUNT,
     )
+    .option(
+      '--credentials <file>',
+      'principals and their secrets, as Mesos has them: frameworks and operators are asked',
+    )
+    .option('--authenticate-http-readonly', 'ask for them also where the cluster is only looked at')
+    .option('--acls <json>', 'who may do what: JSON as Mesos takes it, or a file')
     .parse([...argv], { from: 'user' })
   if (command.args.length > 0)
     command.error(`error: nothing is called ${command.args.join(' ')} here; options begin with --`)
@@ -84,7 +92,15 @@ export function readOptions(argv: readonly string[]): StartOptions {
   const last = (given.port as number) + (given.agents as number)
   if (last > 65_535)
     command.error(`error: the agents' ports would end at ${last}, and there are 65535; give a lower --port`)
+  const doors: DoorOptions = {
+    credentials: given.credentials as string | undefined,
+    authenticateReadonly: given.authenticateHttpReadonly === true,
+    acls: given.acls as string | undefined,
+  }
+  const closed = doorsError(doors)
+  if (closed !== undefined) command.error(`error: ${closed}`)
   return {
+    doors,
     port: given.port as number,
     agents: given.agents as number,
     data: given.data as string | undefined,

@@ -7,8 +7,8 @@ import { changes, frame, isThere, lastWords, type Phase, type Step, type ViewSta
 export interface Screen {
   /** Shows a step of the start; the returned function says that it is done. */
   step(name: string): () => void
-  /** Starts looking at the cluster over its public state document. */
-  watch(url: string): void
+  /** Starts looking at the cluster: over its public state document, or as `readState` gives it. */
+  watch(url: string, readState?: (() => Promise<unknown>) | undefined): void
   /** Resolves when these agents are registered; one that was just started must have registered since. */
   untilRegistered(agents: readonly LocalAgent[]): Promise<void>
   /** Prints the one line others wait for. */
@@ -53,6 +53,7 @@ export function startScreen(options: {
   const steps: Step[] = []
   let phase: Phase = 'starting'
   let url: string | undefined
+  let readInside: (() => Promise<unknown>) | undefined
   let state: ViewState | undefined
   let dead: () => readonly LocalAgent[] = () => []
   let ended = { agents: 0, tasks: 0 }
@@ -72,8 +73,9 @@ export function startScreen(options: {
         draw()
       }
     },
-    watch(at) {
+    watch(at, given) {
       url = at
+      readInside = given
       timer = setTimeout(look, 0)
     },
     untilRegistered: (agents) =>
@@ -109,6 +111,8 @@ export function startScreen(options: {
 
   async function readState(withinMs: number): Promise<ViewState | undefined> {
     if (url === undefined) return undefined
+    // The very document that the address would give.
+    if (readInside !== undefined) return await (readInside() as Promise<ViewState>).catch(() => undefined)
     return await fetch(`${url}/state`, { signal: AbortSignal.timeout(withinMs) })
       .then((response) => response.json() as Promise<ViewState>)
       .catch(() => undefined)
