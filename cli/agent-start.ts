@@ -7,17 +7,20 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 /** Runs until the agent ends; gives its exit code. */
 export function startAgent(args: readonly string[]): Promise<number> {
-  return runMain('agent/main.ts', args)
+  // An agent says in another way who it is, and its tasks are other people's.
+  const { MESETA_PRINCIPAL: _, MESETA_SECRET: __, ...environment } = process.env
+  return runMain('agent/main.ts', args, environment)
 }
 
 /** Runs until the connector ends; gives its exit code. */
 export function startConnector(args: readonly string[]): Promise<number> {
-  return runMain('connect/main.ts', args)
+  return runMain('connect/main.ts', args, process.env)
 }
 
-function runMain(entry: string, args: readonly string[]): Promise<number> {
+function runMain(entry: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), entry, ...args], {
     stdio: 'inherit',
+    env,
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const) process.on(signal, () => child.kill(signal))
   return new Promise((resolve) =>

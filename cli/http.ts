@@ -2,7 +2,7 @@
 import { styleText } from 'node:util'
 import { skewWarning, VERSION_HEADER } from '../protocol/skew.ts'
 import { MESETA_VERSION } from '../protocol/version.ts'
-import { credentialHeaders } from './credentials.ts'
+import { headersFor } from './credentials.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 
 /** Sends one JSON call and gives the parsed answer (undefined for an empty one). */
@@ -53,7 +53,7 @@ export async function openStream(url: string, body: unknown, signal: AbortSignal
 }
 
 async function send(url: string, init: RequestInit): Promise<Response> {
-  const who = credentialHeaders()
+  const who = headersFor(url)
   try {
     const headers = { ...init.headers, ...who, [VERSION_HEADER]: MESETA_VERSION }
     const response = await fetch(url, { ...init, headers })
@@ -96,7 +96,9 @@ function refusal(url: string, status: number, text: string): CommandError {
   if (status === 404) return new CommandError(said, EXIT.notFound)
   if (status === 401) {
     return new CommandError(
-      `the cluster asks who you are (401): set MESETA_PRINCIPAL and MESETA_SECRET to one of its principals`,
+      headersFor(url).Authorization === undefined
+        ? 'the cluster asks who you are (401): give --principal and --secret-file, or set MESETA_PRINCIPAL and MESETA_SECRET'
+        : 'the cluster does not know this principal with this secret (401)',
       EXIT.refused,
     )
   }

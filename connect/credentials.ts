@@ -1,8 +1,10 @@
 // Who the connector is outward: Basic, an AWS signature, or whatever the framework itself says.
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { Clock } from '../protocol/clock.ts'
+import { basicHeader, clearTextError } from '../protocol/credentials.ts'
+import { NoCredentials } from './far-end.ts'
 
 export interface Unsigned {
   readonly method: string
@@ -20,26 +22,75 @@ export interface Credentials {
 /** A sentence for whoever started the connector. */
 export class SettingsError extends Error {}
 
-/** The `Authorization` of the framework goes on unchanged. */
-export const PASSED: Credentials = { kind: 'passed', authorize: async ({ headers }) => headers }
+/** The `Authorization` of the framework goes on unchanged, but not in the clear. */
+export const PASSED: Credentials = {
+  kind: 'passed',
+  async authorize({ url, headers }) {
+    const refused = headers.authorization === undefined ? undefined : clearTextError(url)
+    if (refused !== undefined) throw new NoCredentials(refused)
+    return headers
+  },
+}
 
-export function basic({ user, password }: { readonly user: string; readonly password: string }): Credentials {
-  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+export function basic(who: { readonly principal: string; readonly secret: string }): Credentials {
+  const authorization = basicHeader(who)
   return { kind: 'basic', authorize: async ({ headers }) => ({ ...headers, authorization }) }
 }
 
-/** The password of a file without the newline at its end. Others must not be able to read it. */
-export function readPassword(path: string): string {
+export interface Given {
+  readonly url: string
+  readonly principal?: string | undefined
+  readonly secretFile?: string | undefined
+}
+
+/**
+ * By flag, else by the environment, as with the command `meseta`; undefined: nobody is named. Throws SettingsError,
+ * never with the secret.
+ */
+export function basicFrom(
+  { url, principal: flag, secretFile }: Given,
+  environment: NodeJS.ProcessEnv,
+): Credentials | undefined {
+  const principal = flag ?? environment.MESETA_PRINCIPAL ?? ''
+  const secret = secretFile === undefined ? (environment.MESETA_SECRET ?? '') : readSecret(secretFile)
+  if (principal === '' && secret === '') return undefined
+  if (principal === '') {
+    throw new SettingsError('a secret needs its principal: give --principal, or set MESETA_PRINCIPAL')
+  }
+  if (secret === '') {
+    throw new SettingsError(
+      `the principal ${principal} needs its secret: give --secret-file, or set MESETA_SECRET`,
+    )
+  }
+  if (principal.includes(':')) {
+    throw new SettingsError(`the principal ${principal} holds a colon, which HTTP Basic cannot send`)
+  }
+  const refused = clearTextError(url)
+  if (refused !== undefined) throw new SettingsError(refused)
+  return basic({ principal, secret })
+}
+
+/** The secret of a file without the newline at its end. Others must not be able to read it. */
+export function readSecret(path: string): string {
+  const secret = contentOf(path).replace(/\r?\n$/, '')
+  if (secret === '') throw new SettingsError(`${path} is empty; write the secret into it`)
+  return secret
+}
+
+function contentOf(path: string): string {
+  let file: number | undefined
   try {
-    if ((statSync(path).mode & 0o077) !== 0) {
+    file = openSync(path, 'r')
+    // Of the very file that is read.
+    if ((fstatSync(file).mode & 0o077) !== 0) {
       throw new SettingsError(`others can read ${path}; take that right away with: chmod 600 ${path}`)
     }
-    const password = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
-    if (password === '') throw new SettingsError(`${path} is empty; write the password into it`)
-    return password
+    return readFileSync(file, 'utf8')
   } catch (error) {
     if (error instanceof SettingsError) throw error
-    throw new SettingsError(`the password cannot be read from ${path}: ${(error as Error).message}`)
+    throw new SettingsError(`the secret cannot be read: ${(error as Error).message}`)
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 

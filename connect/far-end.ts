@@ -43,7 +43,7 @@ export class FarEndAway extends Error {
   }
 }
 
-/** Nothing was sent: there is nothing to sign with. */
+/** Nothing was sent: there is nothing to sign with, or what there is must not go this way. */
 export class NoCredentials extends Error {}
 
 export interface FarEnd {
@@ -90,6 +90,7 @@ export function farEnd(options: {
   async function send({ method, target, headers, body, signal }: Outgoing): Promise<Incoming> {
     const url = below(base, target)
     const authorized = await credentials.authorize({ method, url, headers, body }).catch((error: unknown) => {
+      if (error instanceof NoCredentials) throw error
       const why = error instanceof Error ? error.message : String(error)
       throw new NoCredentials(`there are no AWS credentials to sign with; look at --profile (${why})`)
     })

@@ -1,6 +1,7 @@
 // `meseta connect`: stands beside frameworks that know only Mesos's plain wire, and is their master on this machine.
 import { systemClock } from '../protocol/clock.ts'
-import { basic, type Credentials, PASSED, readPassword, SettingsError, signing } from './credentials.ts'
+import { isLoopback } from '../protocol/credentials.ts'
+import { basicFrom, type Credentials, PASSED, SettingsError, signing } from './credentials.ts'
 import { farEnd } from './far-end.ts'
 import { startFront } from './front.ts'
 import { type ConnectOptions, readOptions } from './options.ts'
@@ -53,22 +54,9 @@ async function connect(options: ConnectOptions): Promise<void> {
   log(`ready: frameworks find their master at http://${hostOf(options.host)}:${front.port}`)
 }
 
-async function credentialsFor({
-  url,
-  user,
-  passwordFile,
-  profile,
-  region,
-  sign,
-}: ConnectOptions): Promise<Credentials> {
-  if (user !== undefined) {
-    const password = passwordFile === undefined ? process.env.MESETA_PASSWORD : readPassword(passwordFile)
-    if (password === undefined) {
-      throw new SettingsError('--user needs its password: give --password-file, or set MESETA_PASSWORD')
-    }
-    return basic({ user, password })
-  }
-  if (!sign) return PASSED
+async function credentialsFor(options: ConnectOptions): Promise<Credentials> {
+  const { url, profile, region, sign } = options
+  if (!sign) return basicFrom(options, process.env) ?? PASSED
   const chosen = region ?? regionOf(url) ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
   if (chosen === undefined) throw new SettingsError('the region to sign for is not known; give --region')
   return await signing({ region: chosen, profile, clock: systemClock })
@@ -78,20 +66,12 @@ function regionOf(url: string): string | undefined {
   return /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/.exec(new URL(url).hostname)?.[1]
 }
 
-function warn({ url, host, user }: ConnectOptions): void {
-  const { protocol, hostname } = new URL(url)
-  if (user !== undefined && protocol === 'http:' && !isLoopback(hostname)) {
-    log(`warning: the password goes to ${hostname} in the clear; use https`)
-  }
+function warn({ host }: ConnectOptions): void {
   if (!isLoopback(host)) {
     log(
       `warning: whoever reaches ${host} speaks to the cluster with our rights; let only frameworks reach it`,
     )
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host)
 }
 
 function hostOf(host: string): string {

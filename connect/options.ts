@@ -5,8 +5,8 @@ export interface ConnectOptions {
   readonly url: string
   readonly host: string
   readonly port: number
-  readonly user?: string | undefined
-  readonly passwordFile?: string | undefined
+  readonly principal?: string | undefined
+  readonly secretFile?: string | undefined
   readonly profile?: string | undefined
   readonly region?: string | undefined
   readonly sign: boolean
@@ -28,14 +28,14 @@ export function readOptions(argv: readonly string[]): ConnectOptions {
         .argParser(address)
         .default({ host: '127.0.0.1', port: 5050 }, '127.0.0.1:5050'),
     )
-    .option('--user <principal>', 'say who we are by HTTP Basic; password from --password-file')
-    .option('--password-file <file>', 'file with the password; else MESETA_PASSWORD')
+    .option('--principal <name>', 'say who we are by HTTP Basic (else MESETA_PRINCIPAL)')
+    .option('--secret-file <file>', 'its secret, in a file that only you can read (else MESETA_SECRET)')
     .option('--profile <name>', 'sign with the credentials of this profile of the AWS configuration')
     .option('--region <region>', 'region to sign for; else from the URL, else AWS_REGION')
     .option('--sign', 'sign with the credentials AWS tools find without a profile', false)
     .addHelpText(
       'after',
-      '\nWithout --user, --profile, --region and --sign, what the framework says of itself is passed on.',
+      '\nWithout --principal, MESETA_PRINCIPAL, --profile, --region and --sign, what the framework says of itself is passed on.',
     )
     .parse([...argv], { from: 'user' })
   if (command.args.length > 0) {
@@ -44,24 +44,21 @@ export function readOptions(argv: readonly string[]): ConnectOptions {
   const given = command.opts<{
     url: string
     listen: { host: string; port: number }
-    user?: string
-    passwordFile?: string
+    principal?: string
+    secretFile?: string
     profile?: string
     region?: string
     sign: boolean
   }>()
   const isSigned = given.sign || given.profile !== undefined || given.region !== undefined
-  if (given.user !== undefined && isSigned) {
-    command.error('error: --user says who we are by HTTP Basic, the others by a signature; choose one')
-  }
-  if (given.user === undefined && given.passwordFile !== undefined) {
-    command.error('error: --password-file needs --user')
+  if (isSigned && (given.principal !== undefined || given.secretFile !== undefined)) {
+    command.error('error: --principal says who we are by HTTP Basic, the others by a signature; choose one')
   }
   return {
     url: given.url,
     ...given.listen,
-    user: given.user,
-    passwordFile: given.passwordFile,
+    principal: given.principal,
+    secretFile: given.secretFile,
     profile: given.profile,
     region: given.region,
     sign: isSigned,
@@ -73,7 +70,8 @@ function url(text: string): string {
     throw new InvalidArgumentError('it is a URL such as https://example.com/prod')
   }
   const { username, search, hash } = new URL(text)
-  if (username !== '') throw new InvalidArgumentError('a password in a URL can be seen by all; use --user')
+  if (username !== '')
+    throw new InvalidArgumentError('a password in a URL can be seen by all; use --principal')
   if (search !== '' || hash !== '') throw new InvalidArgumentError('the URL ends with its path')
   return text
 }

@@ -31,7 +31,7 @@ export async function probe(far: FarEnd): Promise<Found> {
       return { sentence, isHopeless: false }
     }
     if (status === 401 && far.credentials === 'passed') {
-      const sentence = `${where} asks who calls: frameworks must send their principal and secret, or give --user or --profile`
+      const sentence = `${where} asks who calls: frameworks must send their principal and secret, or give --principal or --profile`
       return { sentence, isHopeless: false }
     }
     const refusal = refusalSentence(far, status, said)

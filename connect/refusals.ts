@@ -23,13 +23,14 @@ export function refusalSentence(
 }
 
 const WHO: Readonly<Record<FarEnd['credentials'], string>> = {
-  basic: 'it does not know the user or the password of --user',
-  signed: 'it does not take AWS signatures here: give --user and --password-file',
-  passed: 'let the framework send its principal and secret, or give --user and --password-file, or --profile',
+  basic: 'it does not know this principal with this secret',
+  signed: 'it does not take AWS signatures here: give --principal and --secret-file',
+  passed:
+    'let the framework send its principal and secret, or give --principal and --secret-file, or --profile',
 }
 
 const RIGHTS: Readonly<Record<FarEnd['credentials'], string>> = {
-  basic: 'the user of --user needs the right to call the scheduler API and /api/v1/meseta',
+  basic: 'the principal needs the right to call the scheduler API and /api/v1/meseta',
   signed: 'the role or user of --profile needs execute-api:Invoke on this API and its stage',
-  passed: 'the framework’s principal needs the right, or give --user and --password-file, or --profile',
+  passed: 'the framework’s principal needs the right, or give --principal and --secret-file, or --profile',
 }

@@ -100,8 +100,11 @@ export function localAgents(options: AgentsOptions): LocalAgents {
 
   function spawnAgent(agent: LocalAgent, args: readonly string[]): void {
     const log = openSync(join(agent.workDir, 'agent.log'), 'a', 0o600)
+    // Who types commands here is not who its tasks are.
+    const { MESETA_PRINCIPAL: _, MESETA_SECRET: __, ...env } = process.env
     const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'agent/main.ts', ...args], {
       stdio: ['ignore', log, log],
+      env,
       detached: true,
     })
     children.set(agent.index, child)

@@ -61,7 +61,7 @@ All outputs are in ${OUTPUTS_FILE}. What to do next:
 
   npm run credentials --${named} add me           # prints a secret: set MESETA_PRINCIPAL=me, MESETA_SECRET to it
   npx meseta agent start --master ${Url} --work-dir /tmp/meseta-agent
-  MESETA_PASSWORD=$MESETA_SECRET npx meseta connect --url ${Url} --user me
+  npx meseta connect --url ${Url}
   npx meseta run -- echo hello                    # through the connector, at 127.0.0.1:5050
   npm run destroy:local                           # leaves nothing`)
 }

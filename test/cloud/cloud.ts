@@ -167,7 +167,6 @@ export async function startCloud(agents: number, say: (sentence: string) => void
 export const variablesOfPrincipal = {
   MESETA_PRINCIPAL: PRINCIPAL,
   MESETA_SECRET: SECRET,
-  MESETA_PASSWORD: SECRET,
 }
 
 export async function timed<T>(

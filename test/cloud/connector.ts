@@ -19,7 +19,15 @@ export interface Connector {
 export async function startConnector(cloud: Cloud): Promise<Connector> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const args = ['connect/main.ts', '--url', cloud.url, '--user', PRINCIPAL, '--listen', `127.0.0.1:${port}`]
+  const args = [
+    'connect/main.ts',
+    '--url',
+    cloud.url,
+    '--principal',
+    PRINCIPAL,
+    '--listen',
+    `127.0.0.1:${port}`,
+  ]
   const env = { ...process.env, ...variablesOfPrincipal }
   const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -82,26 +82,27 @@ describe('meseta connect', () => {
       expect.stringMatching(/there is no Meseta at .*; check --url/),
     ])
     const shut = await serving((_, answer) => void answer.writeHead(401).end())
-    const asked = await connect(['connect', '--url', shut, '--user', 'me'], undefined, {
-      MESETA_PASSWORD: 'pass',
+    const asked = await connect(['connect', '--url', shut, '--principal', 'me'], undefined, {
+      MESETA_SECRET: 'hush-hush',
     })
     expect([asked.code, asked.output]).toEqual([
       4,
-      expect.stringMatching(/the user or the password of --user/),
+      expect.stringMatching(/does not know this principal with this secret/),
     ])
-    expect(asked.output).not.toContain('pass ')
+    expect(asked.output).not.toContain('hush')
   })
 
-  test('ends with 2 when an option is wrong, a password is missing, or the address is taken', async () => {
+  test('ends with 2 when an option is wrong, a secret is missing, or the address is taken', async () => {
     const url = await serving(meseta)
     const taken = new URL(url).host
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [['connect'], /--url/],
       [['connect', '--url', 'here'], /is a URL such as/],
-      [['connect', '--url', 'http://me:pass@x'], /use --user/],
+      [['connect', '--url', 'http://me:pass@x'], /use --principal/],
       [['connect', '--url', url, '--listen', 'here'], /host:port/],
-      [['connect', '--url', url, '--user', 'me'], /--password-file/],
-      [['connect', '--url', url, '--user', 'me', '--sign'], /choose one/],
+      [['connect', '--url', url, '--principal', 'me'], /--secret-file/],
+      [['--principal', 'me', 'connect', '--url', url], /--secret-file/],
+      [['connect', '--url', url, '--principal', 'me', '--sign'], /choose one/],
       [['connect', '--url', url, '--listen', taken], /cannot listen at .*EADDRINUSE/],
     ]
     for (const [args, sentence] of cases) {

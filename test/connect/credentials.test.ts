@@ -1,10 +1,10 @@
-// Who the connector is outward: signatures checked by another hand, passwords from files only.
+// Who the connector is outward: signatures checked by another hand, secrets by file and environment only.
 import { createHash, createHmac } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readPassword, signing } from '../../connect/credentials.ts'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { basicFrom, PASSED, readSecret, signing } from '../../connect/credentials.ts'
 import { below } from '../../connect/far-end.ts'
 import { address } from '../../connect/options.ts'
 import { systemClock } from '../../protocol/clock.ts'
@@ -86,23 +86,70 @@ function expected(given: {
   return `AWS4-HMAC-SHA256 Credential=AKIDOFUS/${scope}, SignedHeaders=${signedNames}, Signature=${mac(key, text).toString('hex')}`
 }
 
-describe('passwords', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'meseta-password-'))
-  const file = join(folder, 'password')
+describe('secrets', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meseta-secret-'))
+  const file = join(folder, 'secret')
   afterEach(() => rmSync(file, { force: true }))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const url = 'https://example.com/prod'
 
-  test('a file that others can read is refused, with the way to mend it', () => {
+  test.each(['644', '640', '604', '666'])('a file of mode %s is refused, with the way to mend it', (mode) => {
     writeFileSync(file, 'pass word\n', { mode: 0o600 })
-    expect(readPassword(file)).toBe('pass word')
-    chmodSync(file, 0o644)
-    expect(() => readPassword(file)).toThrow(/chmod 600/)
+    expect(readSecret(file)).toBe('pass word')
+    chmodSync(file, Number.parseInt(mode, 8))
+    expect(() => readSecret(file)).toThrow(/chmod 600/)
   })
 
   test('a file that is empty or not there is said so', () => {
-    expect(() => readPassword(file)).toThrow(/cannot be read/)
+    expect(() => readSecret(file)).toThrow(/cannot be read/)
     writeFileSync(file, '\n', { mode: 0o600 })
-    expect(() => readPassword(file)).toThrow(/empty/)
+    expect(() => readSecret(file)).toThrow(/empty/)
   })
+
+  test('a flag counts before the environment, each by itself', async () => {
+    writeFileSync(file, 'of-file', { mode: 0o600 })
+    const environment = { MESETA_PRINCIPAL: 'env', MESETA_SECRET: 'of-env' }
+    const said = async (given: object) => {
+      const credentials = basicFrom({ url, ...given }, environment)
+      const { authorization = '' } = (await credentials?.authorize(unsigned(url))) ?? {}
+      return Buffer.from(authorization.slice('Basic '.length), 'base64').toString()
+    }
+    expect(await said({})).toBe('env:of-env')
+    expect(await said({ principal: 'me' })).toBe('me:of-env')
+    expect(await said({ secretFile: file })).toBe('env:of-file')
+    expect(await said({ principal: 'me', secretFile: file })).toBe('me:of-file')
+    expect(basicFrom({ url }, {})).toBeUndefined()
+  })
+
+  test('half of it, or one that cannot be sent, is a sentence without the secret', () => {
+    const asked = (given: object, environment: NodeJS.ProcessEnv) => () =>
+      basicFrom({ url, ...given }, environment)
+    expect(asked({ principal: 'me' }, {})).toThrow(/give --secret-file, or set MESETA_SECRET/)
+    expect(asked({}, { MESETA_SECRET: 'hush' })).toThrow(/^a secret needs its principal: give --principal/)
+    expect(asked({ principal: 'a:b' }, { MESETA_SECRET: 'hush' })).toThrow(/^the principal a:b holds a colon/)
+  })
+
+  test.each(['http://10.0.0.5:5050', 'http://127.evil.example/', 'http://localhost.evil.example'])(
+    'does not go to %s, neither ours nor the framework’s',
+    async (clear) => {
+      const environment = { MESETA_PRINCIPAL: 'me', MESETA_SECRET: 'hush' }
+      expect(() => basicFrom({ url: clear }, environment)).toThrow(/in the clear; use its https address/)
+      const request = unsigned(clear)
+      expect(await PASSED.authorize(request)).toEqual({})
+      const headers = { authorization: 'Basic x' }
+      await expect(PASSED.authorize({ ...request, headers })).rejects.toThrow(/in the clear/)
+    },
+  )
+
+  test.each(['http://127.0.0.1:5050', 'http://localhost:4566/x', 'http://[::1]:1', 'https://10.0.0.5'])(
+    'goes to %s',
+    (safe) => {
+      const environment = { MESETA_PRINCIPAL: 'me', MESETA_SECRET: 'hush' }
+      expect(basicFrom({ url: safe }, environment)?.kind).toBe('basic')
+    },
+  )
+
+  const unsigned = (to: string) => ({ method: 'GET', url: new URL(to), headers: {}, body: Buffer.alloc(0) })
 })
 
 describe('where it listens', () => {

@@ -140,7 +140,7 @@ describe('what is passed on', () => {
     const passed = await world(ok)
     await send(`${passed.url}/api/v1`, { headers: said, body: '{}' })
     expect(passed.seen[0]?.headers.authorization).toBe('Basic dGhlaXJz')
-    const ours = await world(ok, { credentials: basic({ user: 'us', password: 'pass' }) })
+    const ours = await world(ok, { credentials: basic({ principal: 'us', secret: 'pass' }) })
     await send(`${ours.url}/api/v1`, { headers: said, body: '{}' })
     expect(ours.seen[0]?.headers.authorization).toBe(`Basic ${Buffer.from('us:pass').toString('base64')}`)
   })
@@ -299,7 +299,7 @@ describe('the first look', () => {
   })
 
   test('a password that is not taken ends it', async () => {
-    const found = await looked({ status: 401 }, basic({ user: 'us', password: 'wrong' }))
+    const found = await looked({ status: 401 }, basic({ principal: 'us', secret: 'wrong' }))
     expect(found).toMatchObject({ isHopeless: true, sentence: expect.stringMatching(/password of --user/) })
     expect(found.sentence).not.toContain('wrong')
   })

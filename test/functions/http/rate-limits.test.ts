@@ -260,8 +260,8 @@ describe('instances that share a bucket', () => {
   })
 
   test('that find it empty ask at most ten times a second, and write nothing', async () => {
-    const { takers, clock, counting } = await shared(1)
-    const [take = ownBuckets({ clock })] = takers
+    const { takers, clock, counting, env } = await shared(1)
+    const [take = ownBuckets(env)] = takers
     const slow: Flow = { principal: 'slow', qps: 0.01, capacity: 1 }
     await take(slow, CALL)
     counting.reset()
