@@ -102,11 +102,9 @@ async function main(): Promise<void> {
   if (credentials !== undefined && isReadByOthers(credentials)) {
     screen.say(`${credentials} can be read by others on this machine; chmod 600 it`)
   }
-  // Where the doors are closed the screen would need a name of its own.
-  screen.watch(
-    url,
-    options.doors.credentials === undefined && doors.acls === undefined ? undefined : readState,
-  )
+  // Where the doors are closed the screen would need a name of its own, and where calls are counted it takes none.
+  const isOpen = credentials === undefined && doors.acls === undefined && options.rateLimits === undefined
+  screen.watch(url, isOpen ? undefined : readState)
   let isReady = false
   agents = localAgents({
     count: options.agents,

@@ -13,6 +13,7 @@ import type { Flow, RateLimits } from '../../../master/authorization/rate-limits
 import { encodeMessage } from '../../../protocol/codec.ts'
 import { type Counted, counted } from '../../../store/counting.ts'
 import { eventOf } from '../../attacks/ground.ts'
+import { startCluster } from '../../cluster.ts'
 import { world } from '../agents/world.ts'
 import { Died, mortal } from '../mortal.ts'
 
@@ -193,6 +194,27 @@ describe('who is refused', () => {
     const other = await on.ask('mallory', { type: 'LIST_DEAD_LETTERS' }, { path: '/api/v1/meseta' })
     expect(other.status).toBe(429)
   })
+})
+
+test('a whole cluster: agents are not limited, whoever calls without a name shares the default', async () => {
+  const rateLimits = { aggregate_default_qps: 0.5, aggregate_default_capacity: 2 }
+  const cluster = await startCluster({ agents: 1, store: 'memory', settings: { rateLimits } })
+  try {
+    const statuses = []
+    for (let call = 0; call < 3; call++) statuses.push((await cluster.get('/state')).status)
+    expect(statuses).toEqual([200, 200, 429])
+    const refused = await cluster.operator({ type: 'GET_AGENTS' })
+    expect([refused.status, refused.headers['retry-after']]).toEqual([429, '2'])
+    expect((await cluster.get('/health')).status).toBe(200)
+    await cluster.addAgent()
+    await cluster.clock.advance(4_000)
+    const { json } = await cluster.operator({ type: 'GET_AGENTS' })
+    expect(json).toMatchObject({ get_agents: { agents: [{ active: true }, { active: true }] } })
+    const flags = await cluster.get('/flags')
+    expect(flags.text).toContain('rate_limits')
+  } finally {
+    await cluster.stop()
+  }
 })
 
 describe('no limits', () => {
