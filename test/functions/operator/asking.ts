@@ -2,9 +2,11 @@
 
 import { routed } from '../../../functions/http/routes.ts'
 import { type Handler, type HttpAnswer, isStream } from '../../../functions/http/types.ts'
+import type { Guards } from '../../../functions/operator/legacy/routes.ts'
 import { operatorRoutes } from '../../../functions/operator/routes.ts'
 import { deadLettersOf } from '../../../functions/ports/dead-letters.ts'
 import { memoryQueues } from '../../../functions/ports/queues-memory.ts'
+import { type Acls, readAcls } from '../../../master/authorization/acls.ts'
 import type { Task } from '../../../master/model.ts'
 import type { MasterCall, MasterEvent, MasterResponse } from '../../../protocol/messages.ts'
 import { RecordDecoder } from '../../../protocol/recordio.ts'
@@ -26,13 +28,19 @@ interface Options {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export async function office(options: { readonly logFile?: string } = {}): Promise<Office> {
-  const there = place()
-  const { env, clock } = there
+/** @param options.acls in Mesos's JSON */
+export async function office(
+  options: Guards & { readonly logFile?: string; readonly acls?: object } = {},
+): Promise<Office> {
+  const { acls, ...doors } = options
+  const { env: given, ...world } = place()
+  const { clock } = world
+  const env = acls === undefined ? given : { ...given, settings: { ...given.settings, acls: aclsOf(acls) } }
+  const there = { ...world, env }
   const queues = memoryQueues(clock)
   const cluster = { version: 0, ...env.cluster, createdAt: clock.now() }
   await env.store.commit([{ do: 'put', kind: 'cluster', item: cluster, when: { name: 'absent' } }], 'cluster')
-  const handler = routed(env, operatorRoutes(env, { deadLetters: deadLettersOf(queues), ...options }))
+  const handler = routed(env, operatorRoutes(env, { deadLetters: deadLettersOf(queues), ...doors }))
   const request: Office['request'] = async (method, target, { body = '', headers = {} } = {}) => {
     const { pathname, searchParams } = new URL(target, 'http://x')
     return await handler({
@@ -67,6 +75,12 @@ export async function office(options: { readonly logFile?: string } = {}): Promi
       )
     },
   }
+}
+
+export function aclsOf(value: object): Acls {
+  const read = readAcls(value)
+  if (!read.ok) throw new Error(read.error)
+  return read.acls
 }
 
 export function textOf({ body }: HttpAnswer): string {

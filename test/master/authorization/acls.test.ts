@@ -1,6 +1,6 @@
 // Access control lists: the first rule that matches decides, and a file that is wrong is refused with its place.
 import { describe, expect, test } from 'vitest'
-import { type Acls, type Action, allowed, parseAcls } from '../../../master/authorization/acls.ts'
+import { type Acls, type Action, allowed, parseAcls, readAcls } from '../../../master/authorization/acls.ts'
 
 function acls(value: unknown): Acls {
   const parsed = parseAcls(JSON.stringify(value))
@@ -47,6 +47,15 @@ describe('who may do what', () => {
     expect(allowed(rules, action, principal, object)).toBe(may)
   })
 
+  test('without lists everybody may', () => {
+    expect(allowed(undefined, 'run_tasks', undefined, 'root')).toBe(true)
+  })
+
+  test('a value that was read already is read the same way', () => {
+    expect(readAcls({ permissive: false })).toEqual(parseAcls('{"permissive":false}'))
+    expect(readAcls(undefined)).toMatchObject({ ok: false })
+  })
+
   test('without rules everybody may, because permissive is true unless said otherwise', () => {
     expect(allowed(acls({}), 'teardown_frameworks', undefined, 'jobs')).toBe(true)
   })
@@ -66,6 +75,17 @@ describe('a file that is wrong', () => {
   test.each([
     ['{', 'ACLs: '],
     ['[]', 'the file is an object'],
+    ['{"register_agents":[]}', 'known by the role of their instance'],
+    ['{"access_sandboxes":[]}', 'served by agents'],
+    [
+      '{"view_flags":[{"principals":{"type":"ANY"},"flags":{"values":["port"]}}]}',
+      'flags has "type": "ANY" or',
+    ],
+    [
+      '{"get_endpoints":[{"principals":{"type":"ANY"},"paths":{"values":["/state"]}}]}',
+      'paths has "/state"; there',
+    ],
+    ['{"call_meseta":[{"principals":{"type":"ANY"},"calls":{"values":["RESTORE"]}}]}', 'calls has "RESTORE"'],
     ['{"permissive":"false"}', '"permissive" is true or false'],
     ['{"register_framework":[]}', '"register_framework" is no action'],
     ['{"__proto__":[]}', '"__proto__" is no action'],
