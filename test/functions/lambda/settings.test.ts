@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { lambdaFunction } from '../../../functions/lambda/environment.ts'
 import { lambdaLog } from '../../../functions/lambda/log.ts'
 import { settingsOf } from '../../../functions/lambda/settings.ts'
+import { allowed } from '../../../master/authorization/acls.ts'
 import { PROFILES } from '../../../master/settings.ts'
 
 const aws = { region: 'eu-central-1', isEmulated: false }
@@ -37,6 +38,14 @@ test('a profile with what differs from it', () => {
   })
 })
 
+test('lists of rights as Mesos has them; none: everybody may', () => {
+  const run_tasks = [{ principals: { type: 'ANY' }, users: { values: ['nobody'] } }]
+  const { acls } = settingsOf(JSON.stringify({ acls: { permissive: false, run_tasks } }), aws)
+  expect(allowed(acls, 'run_tasks', 'alice', 'nobody')).toBe(true)
+  expect(allowed(acls, 'run_tasks', 'alice', 'root')).toBe(false)
+  expect(settingsOf('{}', aws)).not.toHaveProperty('acls')
+})
+
 test.each([
   ['{', 'must be a JSON object'],
   ['[]', 'must be a JSON object'],
@@ -44,6 +53,8 @@ test.each([
   ['{"profile":"toString"}', 'profile must be one of'],
   ['{"beatShard":2}', 'there is no setting beatShard'],
   ['{"constructor":2}', 'there is no setting constructor'],
+  ['{"acls":{"run_task":[]}}', 'acls: ACLs: "run_task" is no action'],
+  ['{"acls":"acls.json"}', 'acls: ACLs: the file is an object'],
   ['{"beatShards":0}', 'beatShards must be a whole number from 1 to 1000, not 0'],
   ['{"maxExpiredShare":2}', 'maxExpiredShare must be a share from 0 to 1, not 2'],
   ['{"offerTimeoutMs":"5m"}', 'offerTimeoutMs must be milliseconds'],
