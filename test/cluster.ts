@@ -15,6 +15,7 @@ import { jsonLog } from '../functions/ports/log.ts'
 import type { MessageSource } from '../functions/ports/message-source.ts'
 import { memoryQueues } from '../functions/ports/queues-memory.ts'
 import { type ControlPlane, startControlPlane } from '../local/control-plane.ts'
+import type { Guards } from '../local/doors.ts'
 import { startDynamoEmulator } from '../local/emulators/dynamodb.ts'
 import { killMachine } from '../local/machine.ts'
 import { localSettings, type ProfileName, type Settings } from '../master/settings.ts'
@@ -47,6 +48,8 @@ export interface ClusterOptions {
   readonly instanceId?: string
   /** Hears of every request to the control plane before it is answered. */
   readonly onRequest?: (request: HttpRequest) => void
+  /** Who is asked for a secret where. */
+  readonly guards?: Guards
   /** The log goes to a file that operators can read as `/master/log`. */
   readonly logsToFile?: boolean
 }
@@ -100,6 +103,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     log,
     ec2: options.ec2,
     logFile,
+    guards: options.guards,
     host: '127.0.0.1',
     port: 0,
     async intercept(request) {

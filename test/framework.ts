@@ -64,6 +64,8 @@ export interface SubscribeOptions {
   /** Default true: acknowledge every update with a uuid as soon as it comes. */
   readonly acknowledge?: boolean
   readonly path?: string
+  /** With SUBSCRIBE and with every call: who it is. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** One session of a framework. */
@@ -80,24 +82,22 @@ export class TestFramework {
   headers: IncomingMessage['headers'] = {}
   readonly #url: string
   readonly #acknowledges: boolean
+  readonly #headers: Readonly<Record<string, string>>
   #request: ClientRequest | undefined
   #waiting: (() => void)[] = []
   #taken = new Set<SchedulerEvent>()
 
-  private constructor(url: string, encoding: MediaType, acknowledges: boolean) {
+  private constructor(url: string, encoding: MediaType, options: SubscribeOptions) {
     this.#url = url
     this.encoding = encoding
-    this.#acknowledges = acknowledges
+    this.#acknowledges = options.acknowledge ?? true
+    this.#headers = options.headers ?? {}
   }
 
   /** Opens the stream and waits for its head. `first()` then waits for SUBSCRIBED. */
   static async open(master: string, options: SubscribeOptions = {}): Promise<TestFramework> {
     const encoding = options.encoding ?? JSON_TYPE
-    const framework = new TestFramework(
-      `${master}${options.path ?? '/api/v1/scheduler'}`,
-      encoding,
-      options.acknowledge ?? true,
-    )
+    const framework = new TestFramework(`${master}${options.path ?? '/api/v1/scheduler'}`, encoding, options)
     const info = {
       user: 'root',
       name: 'test',
@@ -140,7 +140,12 @@ export class TestFramework {
   ): Promise<Answer> {
     const whole: SchedulerCall = { ...call, framework_id: { value: this.id } }
     return send(this.#url, {
-      headers: { 'content-type': this.encoding, 'mesos-stream-id': this.streamId, ...headers },
+      headers: {
+        'content-type': this.encoding,
+        'mesos-stream-id': this.streamId,
+        ...this.#headers,
+        ...headers,
+      },
       body: encodeMessage('mesos.v1.scheduler.Call', this.encoding, whole),
     })
   }
@@ -246,7 +251,11 @@ export class TestFramework {
     return new Promise((resolve, reject) => {
       const opened = request(
         this.#url,
-        { method: 'POST', headers: { 'content-type': this.encoding, accept }, agent: false },
+        {
+          method: 'POST',
+          headers: { 'content-type': this.encoding, accept, ...this.#headers },
+          agent: false,
+        },
         (response) => {
           this.status = response.statusCode ?? 0
           this.headers = response.headers
