@@ -6,6 +6,11 @@ import { type Bill, billOf } from './bill.ts'
 import { CAUSES, type Scenario } from './model.ts'
 
 export const MOST_AGENTS = 100_000
+/** Beyond what one account would be given by its quotas, or one table by its partitions. */
+const MOST_FRAMEWORKS = 1_000
+const MOST_TASKS_PER_SECOND = 1_000
+/** Of a gp3 volume. */
+const MOST_DISK_GB = 16_384
 
 /** @throws CommandError with a sentence that names the flag */
 export function cost(scenario: Scenario, json: boolean): void {
@@ -14,10 +19,16 @@ export function cost(scenario: Scenario, json: boolean): void {
   console.log(json ? JSON.stringify(bill, null, 2) : printed(bill))
 }
 
-function check({ agents, beatSeconds, frameworks, tasksPerSecond }: Scenario): void {
+function check(scenario: Scenario): void {
+  const { agents, beatSeconds, frameworks, tasksPerSecond, masterDiskGb } = scenario
   const wrong = (sentence: string) => new CommandError(sentence, EXIT.usage)
   if (agents > MOST_AGENTS) throw wrong(`--agents is at most ${MOST_AGENTS}: nobody has counted beyond that`)
   if (beatSeconds < 0.5 || beatSeconds > 60) throw wrong('--beats is from 0.5 to 60 seconds')
+  if (frameworks > MOST_FRAMEWORKS) throw wrong(`--frameworks is at most ${MOST_FRAMEWORKS}`)
+  if (tasksPerSecond > MOST_TASKS_PER_SECOND)
+    throw wrong(`--tasks-per-second is at most ${MOST_TASKS_PER_SECOND}`)
+  if (masterDiskGb > MOST_DISK_GB)
+    throw wrong(`--masters-disk is at most ${MOST_DISK_GB} GB, the largest volume there is`)
   if (tasksPerSecond > 0 && (agents === 0 || frameworks === 0))
     throw wrong('tasks need at least one of --agents and one of --frameworks')
 }

@@ -2,7 +2,7 @@
 //
 // Counts are data (`counts.json`, held true by test/cli/cost), prices are data (`prices.json`, dated). What neither
 // says is assumed, and stands at the top of this file.
-import { batchesOf } from './beats.ts'
+import { batchesOf, sizesOf } from './beats.ts'
 import counts from './counts.json' with { type: 'json' }
 import prices from './prices.json' with { type: 'json' }
 
@@ -95,17 +95,16 @@ const NOTIFIER_LOOK_SECONDS = 3
 const LOOKS_PER_EVENT = 6
 const MOST_LOOKS_PER_SECOND = 10
 const EVENTS_PER_TASK = 4
-/** Above so many agents the detector reads the ledgers in turn, each once within 15 s. */
-const READ_ALL_BELOW = 200
+/** As functions/detector/sight.ts has it; a test compares. */
+const SLICED_ABOVE = 200
+const READ_AT_ONCE = 20
 const ROUND_MS = 15_000
 /** A table's item and its index entries, for storage: an agent's, and a finished task's for its hour. */
 const AGENT_BYTES = 3_000
 const TASK_BYTES = 2_000
 
 const operations: Readonly<Record<string, Operation>> = counts.operations
-const plans: Readonly<
-  Record<string, { readonly ticks: number; readonly turns: number; readonly turnsOfMany: number }>
-> = counts.plans
+const plans: Readonly<Record<string, (typeof counts.plans)['default']>> = counts.plans
 
 /** Throws a sentence when the instance type is not in the price file. */
 export function estimate(scenario: Scenario): Estimate {
@@ -117,13 +116,13 @@ export function estimate(scenario: Scenario): Estimate {
   const profile: Context['profile'] = beatSeconds >= 15 ? 'mesos' : beatSeconds >= 3 ? 'default' : 'fast'
   const tickMs = { mesos: 10_000, default: 1_000, fast: 500 }[profile]
   const rounds = Math.max(1, Math.round(ROUND_MS / tickMs))
-  const isSliced = agents > READ_ALL_BELOW
+  const isSliced = agents > SLICED_ABOVE
   const settings = {
     profile,
     beatShards: Math.max(1, Math.ceil(agents / agentsPerShard(beatSeconds))),
     agentIndexShards: isSliced ? rounds : 1,
   }
-  const context: Context = { ...scenario, ...settings, tickMs, rounds: isSliced ? rounds : 1 }
+  const context: Context = { ...scenario, ...settings, tickMs, rounds, isSliced }
   const isUp = agents > 0 || frameworks > 0
   return {
     scenario,
@@ -143,7 +142,9 @@ interface Context extends Scenario {
   readonly tickMs: number
   readonly beatShards: number
   readonly agentIndexShards: number
+  /** Ticks in which every ledger is read once, where agents are many. */
   readonly rounds: number
+  readonly isSliced: boolean
 }
 
 /**
@@ -151,7 +152,7 @@ interface Context extends Scenario {
  * agents leave batches half empty, more make the item larger.
  */
 export function agentsPerShard(beatSeconds: number): number {
-  if (beatSeconds >= 15) return 80
+  if (beatSeconds >= 15) return 120
   return beatSeconds >= 3 ? 60 : 10
 }
 
@@ -180,9 +181,10 @@ function standing({ tickMs, beatSeconds, beatShards }: Context, isUp: boolean): 
 /** Beats, the canaries among them, and the long polls of command queues: what an agent costs that does nothing. */
 function ofBeats({ agents, beatSeconds, tickMs, beatShards, profile }: Context): Usage {
   const use = tally()
-  const shardAgents = agents / beatShards
-  const batches = batchesOf({ agents: Math.round(shardAgents), beatMs: beatSeconds * 1_000, tickMs })
-  beatBatches(use, { ...batches, agents: shardAgents, shards: beatShards })
+  for (const { agents: ofShard, share } of sizesOf(agents / beatShards, beatShards)) {
+    const batches = batchesOf({ agents: ofShard, beatMs: beatSeconds * 1_000, tickMs })
+    beatBatches(use, { ...batches, agents: ofShard, shards: beatShards * share })
+  }
   const beats = (agents * SECONDS) / beatSeconds
   use.add('sqs.fifoRequest', beats)
   use.ask(operation('batch of beats: a beat'), beats)
@@ -192,13 +194,16 @@ function ofBeats({ agents, beatSeconds, tickMs, beatShards, profile }: Context):
 }
 
 /** Planner and ticks, and what agents ask that hear nothing. */
-function ofWatching({ agents, beatShards, agentIndexShards, rounds, profile }: Context): Usage {
+function ofWatching({ agents, beatShards, agentIndexShards, rounds, isSliced, profile }: Context): Usage {
   const use = tally()
   const planned = plans[profile] ?? { ticks: 0, turns: 0 }
   const messages = Math.ceil(planned.ticks / 10) + Math.ceil(planned.turns / 10)
   use.invoke('planner', MINUTES, plus(operation('planner'), { readUnits: agentIndexShards - 1 }))
   use.add('sqs.request', (messages + 2) * MINUTES)
-  const perAgent = times(operation('tick: an agent'), agents / rounds)
+  const perAgent = plus(
+    times(operation('tick: an agent of the index'), agents / (isSliced ? rounds : 1)),
+    times(operation('tick: a ledger in turn'), agents / (isSliced ? rounds : partsOf(agents, rounds))),
+  )
   // The canaries are sent side by side, and counted with the beats.
   const tick = { ...plus(operation('tick'), perAgent), fifo: 0 }
   const ms = BASE_MS + STORE_CALL_MS * (tick.storeCalls ?? 0) + SQS_REQUEST_MS * Math.ceil(beatShards / 20)
@@ -208,6 +213,14 @@ function ofWatching({ agents, beatShards, agentIndexShards, rounds, profile }: C
   use.call('agents', (agents * SECONDS) / SYNC_SECONDS, operation('SYNC'))
   use.stored(agents * AGENT_BYTES)
   return use.usage
+}
+
+/** In so many ticks the detector reads all ledgers; as functions/detector/sight.ts has it. */
+export function partsOf(agents: number, rounds: number): number {
+  for (let parts = 1; parts < rounds; parts++) {
+    if (rounds % parts === 0 && agents <= parts * READ_AT_ONCE) return parts
+  }
+  return rounds
 }
 
 /** Ticks a minute; a message of the profile `fast` says two. */
@@ -222,7 +235,11 @@ function beatBatches(
 ): void {
   const batches = perSecond * SECONDS * shards
   const bytes = counts.beatsItem.bytes + counts.beatsItem.bytesPerAgent * agents
-  const batch = { ...operation('batch of beats, shard of 50'), writeUnits: Math.ceil(bytes / 1_024) }
+  const asked = operation('batch of beats, shard of 50')
+  // Counted with an item of one read unit.
+  const more = Math.max(0, Math.ceil(bytes / 4_096) - 1)
+  const readUnits = (asked.readUnits ?? 0) + more
+  const batch = { ...asked, readUnits, writeUnits: Math.ceil(bytes / 1_024) }
   use.invoke('heartbeats', batches, batch, { ms: (busy / perSecond) * 1_000 })
   use.received('sqs.fifoRequest', batches)
 }
@@ -235,7 +252,7 @@ function ofFrameworks(context: Context): Usage {
   if (agents > 0) {
     const planned = plans[profile]
     const turns = (isMany(agents) ? planned?.turnsOfMany : planned?.turns) ?? 0
-    use.invoke('allocator', turns * MINUTES, turnOf(context))
+    use.invoke('allocator', turns * MINUTES, lookOf(context))
     use.received('sqs.request', turns * MINUTES)
   }
   const minute = operation('stream, an idle minute')
@@ -266,9 +283,15 @@ export function isMany(agents: number): boolean {
   return agents > counts.manyAgents
 }
 
-function turnOf({ agents, agentIndexShards }: Context): Operation {
-  const turn = plus(operation('turn'), times(operation('turn: an agent'), agents))
-  return plus(turn, { readUnits: agentIndexShards - 1, storeCalls: agents / 100 })
+/** Mean of a round: each look reads a part of the ledgers, and one of them the index. */
+function lookOf({ agents, agentIndexShards, profile }: Context): Operation {
+  const planned = plans[profile]
+  const looks = (isMany(agents) ? planned?.looksPerRoundOfMany : planned?.looksPerRound) ?? 1
+  const round = plus(times(operation('look: an agent, in a round'), agents), {
+    readUnits: agentIndexShards - 1,
+    storeCalls: agents / 100,
+  })
+  return plus(operation('look'), times(round, 1 / looks))
 }
 
 function ofTasks(context: Context): Usage {
@@ -290,7 +313,7 @@ function ofTasks(context: Context): Usage {
     use.received('sqs.request', tasks * EVENTS_PER_TASK)
   }
   const nudges = tasksPerSecond * life.turns
-  const turn = turnOf(context)
+  const turn = operation('turn after a nudge')
   const turnSeconds = (BASE_MS + STORE_CALL_MS * (turn.storeCalls ?? 0)) / 1_000
   // Two turns at a time are the most; those who ask meanwhile share the one that follows.
   const turns = agents === 0 ? 0 : Math.min(nudges, 2 / turnSeconds) * SECONDS

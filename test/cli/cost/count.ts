@@ -1,11 +1,15 @@
 // Counts each operation of cli/cost/counts.json anew: what it asks the table, the queues and the API for.
 import { createHash } from 'node:crypto'
-import { allocate } from '../../../functions/allocator/handler.ts'
+import { allocate, allocateBatch } from '../../../functions/allocator/handler.ts'
+import { lookOf, nudgeAfter } from '../../../functions/allocator/scope.ts'
 import { TICK_READ_MS } from '../../../functions/cluster-time.ts'
 import { detect } from '../../../functions/detector/handler.ts'
+import { partsOf } from '../../../functions/detector/sight.ts'
 import { isAnythingRegistered, plan } from '../../../functions/lambda/plan.ts'
 import { notify } from '../../../functions/notifier/handler.ts'
 import type { Queues } from '../../../functions/ports/queues.ts'
+import { DIGEST_KEPT } from '../../../master/detection/beats.ts'
+import type { Ledger } from '../../../master/model.ts'
 import { PROFILES } from '../../../master/settings.ts'
 import { type Counted, counted } from '../../../store/counting.ts'
 import { writeItem } from '../../../store/items.ts'
@@ -39,29 +43,88 @@ export async function countOperations(): Promise<Operations> {
   await detect(empty.env)
   await settled(empty, clock)
   const one = await clusterOf(clock, SHARD, {})
-  const three = await clusterOf(clock, 3 * SHARD, { beatShards: 1 })
-  const tick = await meanTick(one, SHARD)
-  const tickAgent = per(minus(await meanTick(three, 3 * SHARD), tick), 2 * SHARD)
+  const three = await clusterOf(clock, 3 * SHARD, { beatShards: 3 })
+  const five = await clusterOf(clock, 5 * SHARD, { beatShards: 5 })
+  const { tick, tickEntry, tickLedger } = await ticks(one, three, five)
   const turn = await one.count(() => allocate(one.env))
   const turnAgent = per(minus(await three.count(() => allocate(three.env)), turn), 2 * SHARD)
+  const nudged = await named(one)
+  const round = await roundOfLooks(one)
+  const roundAgent = per(minus(await roundOfLooks(three), round), 2 * SHARD)
   const batch = await meanBatch(one, clock, 1)
   const beat = per(minus(await meanBatch(one, clock, 10), batch), 9)
   const agent = await registered(clock)
   return {
     'planner, nothing registered': await empty.count(() => isAnythingRegistered(empty.env)),
-    'tick, nothing registered': await meanTick(empty, 0),
+    'tick, nothing registered': await meanTick(empty),
     planner: await one.count(() => isAnythingRegistered(one.env)),
-    tick: minus(minus(tick, times(tickAgent, SHARD)), SHARD_OF_TICK),
+    tick,
     'tick: a shard of beats': SHARD_OF_TICK,
-    'tick: an agent': tickAgent,
-    turn: minus(turn, times(turnAgent, SHARD)),
-    'turn: an agent': turnAgent,
+    'tick: an agent of the index': tickEntry,
+    'tick: a ledger in turn': tickLedger,
+    'whole turn': minus(turn, times(turnAgent, SHARD)),
+    'whole turn: an agent': turnAgent,
+    'turn after a nudge': nudged,
+    look: per(minus(round, times(roundAgent, SHARD)), LOOKS),
+    'look: an agent, in a round': roundAgent,
     'batch of beats, shard of 50': minus(batch, beat),
     'batch of beats: a beat': beat,
     ...agent,
     ...(await stream(clock)),
     ...(await delivery(clock)),
   }
+}
+
+/**
+ * What a tick costs by itself, per agent of the index, and per ledger that has its turn: of fifty a third, of more a
+ * fifteenth. Three sizes, three unknowns.
+ */
+async function ticks(
+  few: World,
+  more: World,
+  most: World,
+): Promise<Readonly<Record<'tick' | 'tickEntry' | 'tickLedger', Asked>>> {
+  const [parts, partsOfMore] = [partsOf(SHARD, ROUND), partsOf(3 * SHARD, ROUND)]
+  const [ofFew, ofMore, ofMost] = [
+    minus(await meanTick(few), SHARD_OF_TICK),
+    minus(await meanTick(more), times(SHARD_OF_TICK, 3)),
+    minus(await meanTick(most), times(SHARD_OF_TICK, 5)),
+  ]
+  const slope = per(minus(ofMost, ofMore), 2 * SHARD)
+  const bare = minus(ofMore, times(slope, 3 * SHARD))
+  const slopeOfFew = per(minus(ofFew, bare), SHARD)
+  const tickLedger = per(minus(slopeOfFew, slope), 1 / parts - 1 / partsOfMore)
+  const tickEntry = minus(slope, per(tickLedger, partsOfMore))
+  return { tick: bare, tickEntry, tickLedger }
+}
+
+/** Ticks in which every ledger has had its turn, with the profile `default`. */
+const ROUND = 15
+/** Looks of a round. */
+const LOOKS = 3
+
+async function named(of: World): Promise<Asked> {
+  const body = nudgeAfter([
+    { do: 'put', kind: 'ledger', item: await aLedger(of), when: { name: 'unchanged' } },
+  ])
+  return await of.count(() => allocateBatch(of.env, [message(body)]))
+}
+
+async function aLedger({ env, agents }: World): Promise<Ledger> {
+  const ledger = await env.store.get('ledger', { agentId: agents[0]?.agentId ?? '' })
+  if (ledger === undefined) throw new Error('no agent is registered')
+  return ledger
+}
+
+async function roundOfLooks(of: World): Promise<Asked> {
+  let sum = NOTHING
+  for (let look = 0; look < LOOKS; look++)
+    sum = plus(sum, await of.count(() => allocateBatch(of.env, [message(lookOf(look, LOOKS))])))
+  return sum
+}
+
+function message(body: string) {
+  return { id: 'nudge', body, sentAt: 0, receiveCount: 1 }
 }
 
 /** A canary, and the shard's item. */
@@ -140,6 +203,9 @@ interface Planned {
   readonly ticks: number
   readonly turns: number
   readonly turnsOfMany: number
+  /** So many looks are a round. */
+  readonly looksPerRound: number
+  readonly looksPerRoundOfMany: number
 }
 
 /** The item of a shard, each agent with a state of its own: what no two have in common does not pack. */
@@ -153,7 +219,7 @@ function bytesOf(agents: number): number {
   const drawn = (name: string, below: number) => digest(name).readUIntBE(0, 6) % below
   const records = Array.from({ length: agents }, (_, index) => {
     const id = `${CLUSTER}-S${digest(`${index}`).toString('base64url').replace(/[-_]/g, '0').slice(0, 22)}`
-    const digested = digest(id).toString('hex').slice(0, 16)
+    const digested = digest(id).toString('hex').slice(0, DIGEST_KEPT)
     const stamp = NOW + drawn(`stamp ${index}`, 15_000)
     const [number, applied] = [drawn(`number ${index}`, 100_000), drawn(`applied ${index}`, 200)]
     return [id, { incarnation: 1 + (index % 3), number, stamp, applied, digest: digested }] as const
@@ -178,9 +244,10 @@ export function countPlans(): Readonly<Record<string, Planned>> {
   const both = { agents: true, frameworks: true }
   return Object.fromEntries(
     Object.entries(PROFILES).map(([name, profile]) => {
-      const { ticks, allocateMs } = plan(profile, both)
-      const { allocateMs: ofMany } = plan(profile, { ...both, isMany: true })
-      return [name, { ticks: ticks.length, turns: allocateMs.length, turnsOfMany: ofMany.length }]
+      const { ticks, allocateMs, looksPerRound } = plan(profile, both)
+      const many = plan(profile, { ...both, isMany: true })
+      const turns = { turns: allocateMs.length, turnsOfMany: many.allocateMs.length }
+      return [name, { ticks: ticks.length, ...turns, looksPerRound, looksPerRoundOfMany: many.looksPerRound }]
     }),
   )
 }
@@ -208,9 +275,9 @@ async function settled({ env }: World, clock: StillClock): Promise<void> {
   await detect(env)
 }
 
-async function meanTick(of: World, agents: number): Promise<Asked> {
-  return mean(5, async () => {
-    if (agents > 0) await of.beat(agents)
+function meanTick(of: World): Promise<Asked> {
+  return mean(ROUND, async () => {
+    if (of.agents.length > 0) await of.beat(of.agents.length)
     return await of.count(() => detect(of.env))
   })
 }

@@ -1,8 +1,8 @@
 // The counts behind the price list are true: counted anew, and failing when a beat or a task comes to cost more.
 import { describe, expect, test } from 'vitest'
-import { pauseOf } from '../../../cli/cost/beats.ts'
+import { isBusy as isBusyOfModel, pauseOf } from '../../../cli/cost/beats.ts'
 import counts from '../../../cli/cost/counts.json' with { type: 'json' }
-import { waitMs } from '../../../functions/lambda/patient-heartbeats.ts'
+import { isBusy, waitMs } from '../../../functions/lambda/patient-heartbeats.ts'
 import { MANY_AGENTS } from '../../../functions/lambda/plan.ts'
 import { PROFILES } from '../../../master/settings.ts'
 import { countBeatsItem, countOperations, countPlans, countTask, type Operations } from './count.ts'
@@ -23,6 +23,7 @@ const SLACK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   },
 }
 const FELL = 0.1
+const RECORD = { incarnation: 1, number: 1, stamp: 1, applied: 0, digest: '' }
 
 describe('counted anew', () => {
   test('R13 a beat, a tick, a turn, a stream cost no more than cli/cost/counts.json says', async () => {
@@ -40,7 +41,14 @@ describe('counted anew', () => {
   })
 
   test('R13 handlers of beats pause as the model has it', () => {
-    for (const { beatMs } of Object.values(PROFILES)) expect(pauseOf(beatMs)).toBe(waitMs({ beatMs }))
+    for (const profile of Object.values(PROFILES)) {
+      const { beatMs, tickMs } = profile
+      expect(pauseOf(beatMs)).toBe(waitMs({ beatMs }))
+      for (let count = 0; count < 20; count++) {
+        const agents = Object.fromEntries(Array.from({ length: count }, (_, index) => [`S${index}`, RECORD]))
+        expect(isBusyOfModel({ agents: count, beatMs, tickMs })).toBe(isBusy({ agents }, profile))
+      }
+    }
   })
 })
 
