@@ -18,7 +18,7 @@ export async function inParallel<T, R>(
       try {
         results[index] = await work(one)
       } catch (error) {
-        log.error(`${what} failed`, { error: error instanceof Error ? error.stack : String(error) })
+        log.error('part failed', { of: what, error: error instanceof Error ? error.stack : String(error) })
       }
     }
   }

@@ -3,9 +3,10 @@
 // All of it runs over unbroken ticks only: an outage of ours ends no session and removes no framework (R10).
 import type { Change } from '../../master/decision.ts'
 import { FRAMEWORK_TOMBSTONE_MS } from '../../master/limits.ts'
-import type { Framework, Tick } from '../../master/model.ts'
+import type { Framework, Lease, Tick } from '../../master/model.ts'
 import { all } from '../../store/store.ts'
 import { inParallel } from '../agents/in-parallel.ts'
+import { present } from '../agents/load.ts'
 import type { Environment } from '../environment.ts'
 import { nudgeForTick } from '../notifier/handler.ts'
 import { disconnectIfLapsed, finishOpenWork, isLapsed, removeIfDue } from '../scheduler/disconnect.ts'
@@ -13,7 +14,14 @@ import { disconnectIfLapsed, finishOpenWork, isLapsed, removeIfDue } from '../sc
 /** After an outage of ours a framework has its failover timeout again to return, but at most this long. */
 const MOST_RETURN_MS = 10 * 60_000
 
-export async function lookAfterFrameworks(env: Environment, tick: Tick): Promise<void> {
+/** Frameworks as a tick found them. */
+export interface FrameworksSeen {
+  readonly frameworks: readonly Framework[]
+  /** Of those that are connected. */
+  readonly leases: readonly Lease[]
+}
+
+export async function lookAfterFrameworks(env: Environment, tick: Tick): Promise<FrameworksSeen> {
   const frameworks = (await all(env.store, 'frameworks', {})).map(({ item }) => item)
   const connected = frameworks.filter(({ state }) => state === 'connected')
   const leases = await env.store.getMany(
@@ -33,6 +41,7 @@ export async function lookAfterFrameworks(env: Environment, tick: Tick): Promise
   await inParallel(open, env.log, 'open work', ({ frameworkId }) => finishOpenWork(env, frameworkId))
   const old = frameworks.filter((framework) => isForgotten(framework, tick)).slice(0, FORGOTTEN_AT_ONCE)
   await inParallel(old, env.log, 'forgetting', (framework) => forget(env, framework))
+  return { frameworks, leases: present(leases) }
 }
 
 /** A first tick after years must not be one of ten thousand removals. */

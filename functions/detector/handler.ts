@@ -5,15 +5,26 @@ import { forgetLost } from '../agents/forget.ts'
 import { finishHooks } from '../agents/hooks.ts'
 import type { Environment } from '../environment.ts'
 import { goOn } from '../restore/restore.ts'
-import { lookAfterFrameworks } from './frameworks.ts'
+import { type FrameworksSeen, lookAfterFrameworks } from './frameworks.ts'
 import { expireOffers, finishOpenWorkOfAgents, stopUnansweredLaunches } from './leftovers.ts'
-import { look } from './sight.ts'
+import { look, type Sight } from './sight.ts'
 import { expireSilent } from './silent-agents.ts'
 import { sendCanaries, takeTick } from './tick.ts'
 
 export interface DetectOptions {
   /** When the tick was sent; where a queue brings ticks, its stamp. The own clock when absent. */
   readonly at?: number | undefined
+  /** Told at the end of a tick what it saw anyhow. */
+  readonly onSeen?: ((seen: Seen) => void) | undefined
+}
+
+/** What a tick saw; what is missing belongs to a pass that failed. */
+export interface Seen {
+  /** The tick before this one. */
+  readonly before: Tick | undefined
+  readonly tick: Tick
+  readonly sight: Sight | undefined
+  readonly frameworks: FrameworksSeen | undefined
 }
 
 /**
@@ -29,11 +40,12 @@ export async function detect(env: Environment, options: DetectOptions = {}): Pro
   // First of all: a canary that is late makes everybody look silent for less long, never for longer.
   await sendCanaries(env, tick)
   const elapsedMs = before === undefined ? 0 : tick.at - before.at
-  await pass(env, 'agents', () => agents(env, tick, elapsedMs))
-  await pass(env, 'frameworks', () => lookAfterFrameworks(env, tick))
+  const sight = await pass(env, 'agents', () => agents(env, tick, elapsedMs))
+  const frameworks = await pass(env, 'frameworks', () => lookAfterFrameworks(env, tick))
+  options.onSeen?.({ before, tick, sight, frameworks })
 }
 
-async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<void> {
+async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<Sight> {
   const sight = await look(env, tick)
   await pass(env, 'silent agents', () => expireSilent(env, tick, sight, elapsedMs))
   await pass(env, 'expired offers', () => expireOffers(env, tick, sight))
@@ -48,12 +60,15 @@ async function agents(env: Environment, tick: Tick, elapsedMs: number): Promise<
     }),
   )
   await pass(env, 'unanswered launches', () => stopUnansweredLaunches(env, tick, sight))
+  return sight
 }
 
-async function pass(env: Environment, name: string, work: () => Promise<unknown>): Promise<void> {
+/** What the work came to; undefined when it failed. */
+async function pass<T>(env: Environment, name: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
-    await work()
+    return await work()
   } catch (error) {
     env.log.error('pass failed', { pass: name, error: error instanceof Error ? error.stack : String(error) })
+    return undefined
   }
 }

@@ -3,7 +3,7 @@
 // A tick is a time by the queue's clock: the stamp of the message and the delay that was asked for. All ticks of a
 // minute are sent together, so the stamp alone would let time stand still for a minute.
 import { sleep } from '../../protocol/clock.ts'
-import { detect } from '../detector/handler.ts'
+import { detect, type Seen } from '../detector/handler.ts'
 import type { Environment } from '../environment.ts'
 import type { QueueMessage } from '../ports/queues.ts'
 
@@ -27,6 +27,7 @@ const ONCE: TickMessage = { delayMs: 0, offsetsMs: [0] }
 export async function detectTicks(
   env: Environment,
   batch: readonly QueueMessage[],
+  onSeen?: (seen: Seen) => void,
 ): Promise<readonly string[]> {
   const ticks = batch.map(({ body, sentAt }) => ({ sentAt, ...readTick(body) }))
   const latest = ticks.toSorted((a, b) => dueAt(b) - dueAt(a))[0]
@@ -35,7 +36,7 @@ export async function detectTicks(
   for (const offsetMs of latest.offsetsMs) {
     await sleep(env.clock, begun + offsetMs - env.clock.now())
     try {
-      await detect(env, { at: dueAt(latest) + offsetMs })
+      await detect(env, { at: dueAt(latest) + offsetMs, onSeen })
     } catch (error) {
       env.log.error('detector failed', { error: error instanceof Error ? error.stack : String(error) })
     }

@@ -5,6 +5,7 @@
 import { silenceMs } from '../../master/detection/verdict.ts'
 import type { Beats, Tick } from '../../master/model.ts'
 import type { ClusterView } from '../../master/operator/view.ts'
+import { hearingGauges, seconds } from '../detector/gauges.ts'
 import type { Environment } from '../environment.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -24,6 +25,7 @@ export const WATCHED = [
   'canaries not sent',
   'beats not written',
   'pass failed',
+  'part failed',
   'alarm: mass expiry held back',
   'machines not looked up',
   'instance event failed',
@@ -54,18 +56,10 @@ export async function watch(env: Environment, view: ClusterView): Promise<Metric
   }
 }
 
-/** Ages by this function's own clock: what stands still cannot be asked how late it is. */
 function ofDetector(tick: Tick | undefined, beats: readonly Beats[], now: number): Metrics {
   if (tick === undefined) return {}
-  const canaries = beats.map(({ canary }) => canary.stamp).filter((stamp) => stamp > 0)
-  const since = Math.max(tick.unbrokenSince, ...beats.map(({ hearingSince }) => hearingSince))
-  return {
-    'meseta/detector/tick_age_secs': seconds(now - tick.at),
-    'meseta/detector/oldest_canary_age_secs': seconds(now - Math.min(now, ...canaries)),
-    'meseta/detector/hearing_secs': seconds(tick.at - since),
-    'meseta/detector/guard_secs': tick.guardSince === undefined ? 0 : seconds(tick.at - tick.guardSince),
-    'meseta/detector/removal_tokens': tick.removalTokens,
-  }
+  const gauges = Object.entries(hearingGauges(tick, beats, now))
+  return Object.fromEntries(gauges.map(([name, value]) => [`meseta/detector/${name}`, value]))
 }
 
 function ofSilence({ agents }: ClusterView, beats: readonly Beats[], timeoutMs: number): Metrics {
@@ -117,8 +111,4 @@ function ofEvents(counts: Readonly<Record<string, number>>): Metrics {
   return Object.fromEntries(
     WATCHED.map((event) => [`meseta/events/${event.replace(/[^a-z]+/g, '_')}`, counts[event] ?? 0]),
   )
-}
-
-function seconds(ms: number): number {
-  return Math.max(0, ms / 1_000)
 }

@@ -6,6 +6,7 @@ import { STREAM_HEARTBEAT_MS } from '../../master/limits.ts'
 import type { Loss, LossHead, Mail } from '../../master/model.ts'
 import { sleep } from '../../protocol/clock.ts'
 import { all } from '../../store/store.ts'
+import { clusterTime } from '../cluster-time.ts'
 import type { Environment } from '../environment.ts'
 import { frameworkBell } from '../tell.ts'
 
@@ -20,7 +21,34 @@ export async function listMail(
   const perShard = await Promise.all(
     Array.from({ length: shards }, (_, shard) => all(env.store, 'mail', { frameworkId, shard })),
   )
-  return perShard.flat().map(({ item }) => item)
+  const mails = perShard.flat().map(({ item }) => item)
+  await sayWhoWaits(env, frameworkId, mails)
+  return mails
+}
+
+/** An update that nobody acknowledges for so long is worth a line; and another one after a minute. */
+const UNACKNOWLEDGED_MS = 10 * 60_000
+const SAID_AGAIN_MS = 60_000
+
+/** When this process said it last, by framework. */
+const saidAt = new WeakMap<Environment['store'], Map<string, number>>()
+
+/** For whoever watches the log: the framework is told again and again, and does not acknowledge. */
+async function sayWhoWaits(env: Environment, frameworkId: string, mails: readonly Mail[]): Promise<void> {
+  const updates = mails.filter(({ body }) => body.kind === 'update')
+  if (updates.length === 0) return
+  const ageMs = (await clusterTime(env)) - Math.min(...updates.map(({ at }) => at))
+  if (ageMs < UNACKNOWLEDGED_MS) return
+  const known = saidAt.get(env.store) ?? new Map<string, number>()
+  saidAt.set(env.store, known)
+  const now = env.clock.now()
+  if (now - (known.get(frameworkId) ?? Number.NEGATIVE_INFINITY) < SAID_AGAIN_MS) return
+  known.set(frameworkId, now)
+  env.log.warn('updates not acknowledged', {
+    frameworkId,
+    updates: updates.length,
+    oldestSecs: Math.round(ageMs / 1_000),
+  })
 }
 
 /** The losses behind number `told`, in order; nothing is read when there are none. */
