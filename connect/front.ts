@@ -3,11 +3,11 @@
 // Only SUBSCRIBE of the scheduler API is more than passed on: its stream is held here (session.ts).
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { gunzipSync } from 'node:zlib'
+import { isForeign } from '../protocol/browsers.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { decodeMessage } from '../protocol/codec.ts'
 import { parseContentType } from '../protocol/media-types.ts'
 import type { SchedulerCall } from '../protocol/messages.ts'
-import { isForeign } from './browsers.ts'
 import { type FarEnd, FarEndAway } from './far-end.ts'
 import { answer, passBack, passedOn, passWhole } from './passing.ts'
 import { awaySentence } from './poll.ts'

@@ -25,6 +25,7 @@ import type { MessageSource } from '../functions/ports/message-source.ts'
 import { restore } from '../functions/restore/restore.ts'
 import { schedulerRoutes } from '../functions/scheduler/routes.ts'
 import type { Settings } from '../master/settings.ts'
+import { isForeign } from '../protocol/browsers.ts'
 import { type Clock, sleep } from '../protocol/clock.ts'
 import type { Store } from '../store/store.ts'
 import { allocationNudges } from './allocation-nudges.ts'
@@ -152,6 +153,9 @@ function stateReader(env: Environment, { queues }: ControlPlaneOptions): () => P
   }
 }
 
+/** Nobody may be asked who he is here: without this any page that a browser on this machine shows could run tasks. */
+const notFromThere = text(403, 'Pages of other sites may not use this cluster; open it by its own address')
+
 function front(env: Environment, options: ControlPlaneOptions) {
   const { guards = {} } = options
   const routes: readonly Route[] = [
@@ -164,8 +168,6 @@ function front(env: Environment, options: ControlPlaneOptions) {
     }),
   ]
   const route = routed(env, [...agentRoutes(env), ...limited(env, routes, ownBuckets(env))])
-  const { intercept } = options
-  return intercept === undefined
-    ? route
-    : async (request: HttpRequest) => (await intercept(request)) ?? route(request)
+  return async (request: HttpRequest) =>
+    isForeign(request.headers) ? notFromThere : ((await options.intercept?.(request)) ?? route(request))
 }

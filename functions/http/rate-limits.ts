@@ -39,7 +39,7 @@ export function limited(env: Environment, routes: readonly Route[], takeToken: T
 }
 
 function refused({ principal, qps }: Flow, waitMs: number): HttpAnswer {
-  const whom = principal === '' ? 'everybody without a limit of their own together' : `'${principal}'`
+  const whom = principal === '' ? 'all callers together who have no limit of their own' : `'${principal}'`
   const seconds = Math.max(1, Math.ceil(waitMs / 1_000))
   return text(
     429,

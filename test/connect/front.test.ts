@@ -172,10 +172,13 @@ describe('what is refused here', () => {
       (await asked({ host: `evil.example:${port}`, origin: `http://evil.example:${port}` })).status,
     ).toBe(403)
     expect((await asked({ 'sec-fetch-site': 'cross-site' })).status).toBe(403)
+    const browser = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0' }
+    expect((await asked({ ...browser, host: `evil.example:${port}` })).status).toBe(403)
     expect(seen).toEqual([])
     expect(
       (await asked({ origin: `http://127.0.0.1:${port}`, 'sec-fetch-site': 'same-origin' })).status,
     ).toBe(200)
+    expect((await asked(browser)).status).toBe(200)
     expect((await asked({ host: 'mesos.internal:5050' })).status).toBe(200)
   })
 })
@@ -298,9 +301,9 @@ describe('the first look', () => {
     expect(found.isHopeless).toBe(isHopeless)
   })
 
-  test('a password that is not taken ends it', async () => {
+  test('a secret that is not taken ends it', async () => {
     const found = await looked({ status: 401 }, basic({ principal: 'us', secret: 'wrong' }))
-    expect(found).toMatchObject({ isHopeless: true, sentence: expect.stringMatching(/password of --user/) })
+    expect(found).toMatchObject({ isHopeless: true, sentence: expect.stringMatching(/does not know this principal with this secret/) })
     expect(found.sentence).not.toContain('wrong')
   })
 
