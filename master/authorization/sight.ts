@@ -57,12 +57,16 @@ function seenExecutors(
 
 function seenAgent(agent: ShownAgent, isRoleSeen: (role: string) => boolean): ShownAgent {
   const isSeen = ({ role }: Held): boolean => isRoleSeen(role)
+  // An agent says its own resources as it was started with them, also in the format of old.
   const isOpen = (resource: Resource): boolean => {
-    const role = reservationOf(resource)?.role
-    return role === undefined || isRoleSeen(role)
+    const role = reservationOf(resource)?.role ?? resource.role ?? '*'
+    return role === '*' || isRoleSeen(role)
   }
+  const { info } = agent.entry
+  const resources = info.resources?.filter(isOpen)
   return {
     ...agent,
+    entry: { ...agent.entry, info: resources === undefined ? info : { ...info, resources } },
     ledger: { ...agent.ledger, total: agent.ledger.total.filter(isOpen) },
     used: agent.used.filter(isSeen),
     offered: agent.offered.filter(isSeen),

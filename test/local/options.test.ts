@@ -58,6 +58,9 @@ describe('a command line that is wrong ends with 2 and a sentence', () => {
     [['--registry-max-agent-count', '-1'], 'it is a whole number'],
     [['--rate-limits', '{"limit":[]}'], 'it takes "limits"'],
     [['--rate-limits', '/no/such/file'], '/no/such/file cannot be read (ENOENT)'],
+    [['--credentials', '/nowhere/at/all'], '--credentials: /nowhere/at/all cannot be read (ENOENT)'],
+    [['--acls', '{"run_task":[]}'], '--acls: ACLs: "run_task" is no action'],
+    [['--authenticate-http-readonly'], '--authenticate-http-readonly needs --credentials'],
     [['--wrong'], 'unknown option'],
     [['data'], 'data'],
   ])('%j', (args, sentence) => {

@@ -29,12 +29,14 @@ async function guarded(acls: object): Promise<Office> {
   const logFile = join(mkdtempSync(join(tmpdir(), 'meseta-rights-')), 'log')
   writeFileSync(logFile, 'a line\n')
   const there = await office({ logFile, acls, readonly: guard, readwrite: guard })
+  const total = [...cpusMem(4, 4096), ...reserved(cpusMem(1, 128), 'secret')]
+  const made = agent(A, total)
   const of = (id: string, user: string, principal: string, role: string) => {
-    const made = framework(id, { roles: [role] })
-    return { ...made, principal, info: { ...made.info, user, principal } }
+    const plain = framework(id, { roles: [role] })
+    return { ...plain, principal, info: { ...plain.info, user, principal } }
   }
   await there.put(
-    agent(A, [...cpusMem(4, 4096), ...reserved(cpusMem(1, 128), 'secret')]),
+    { ...made, entry: { ...made.entry, info: { ...made.entry.info, resources: total } } },
     of('f', 'root', 'ops', 'secret'),
     of('g', 'nobody', 'dev', 'web'),
   )
