@@ -15,11 +15,11 @@ export interface Instance {
   readonly hostname: string | undefined
 }
 
-/** `off`: not asked for. `auto`: at most a second, then it is no instance. `require`: without it there is no start. */
+/** `off`: not asked for. `auto`: at most a second, then it is no instance. `require`: no start without an answer. */
 export type InstanceLook = 'off' | 'auto' | 'require'
 
-/** The look may hold up a start for no longer, ms. */
-const BUDGET_MS = 1_000
+/** The look may hold up a start for no longer, ms. Who needs the answer would only be started again. */
+const PATIENCE_MS = { auto: 1_000, require: 5_000 } as const
 
 /** Undefined where there is none; rejects with a sentence only when it is required. Never takes long. */
 export async function findInstance(
@@ -28,7 +28,7 @@ export async function findInstance(
 ): Promise<Instance | undefined> {
   if (look === 'off') return undefined
   try {
-    return await readInstance(metadata, clock)
+    return await readInstance(metadata, clock, PATIENCE_MS[look])
   } catch (error) {
     if (look === 'auto') return undefined
     const why = error instanceof Error ? error.message : String(error)
@@ -36,7 +36,7 @@ export async function findInstance(
   }
 }
 
-async function readInstance(metadata: Metadata, clock: Clock): Promise<Instance> {
+async function readInstance(metadata: Metadata, clock: Clock, patienceMs: number): Promise<Instance> {
   const giveUp = new AbortController()
   const read = (path: string) => metadata.get(path, giveUp.signal)
   const values = Promise.all([
@@ -48,10 +48,10 @@ async function readInstance(metadata: Metadata, clock: Clock): Promise<Instance>
     read('local-ipv4'),
     read('local-hostname'),
   ])
-  const late = sleep(clock, BUDGET_MS, giveUp.signal).then(() => undefined)
+  const late = sleep(clock, patienceMs, giveUp.signal).then(() => undefined)
   try {
     const found = await Promise.race([values, late])
-    if (found === undefined) throw new Error(`no answer within ${BUDGET_MS / 1_000} s`)
+    if (found === undefined) throw new Error(`no answer within ${patienceMs / 1_000} s`)
     const [instanceId, zone, region, type, lifecycle = 'on-demand', address, hostname] = found
     if (instanceId === undefined) throw new Error('it names no instance')
     return { instanceId, zone, region, type, lifecycle, address, hostname: firstOf(hostname) }

@@ -16,7 +16,7 @@ export interface MetadataOptions {
 
 const ENDPOINT = 'http://169.254.169.254'
 /** It answers from the same machine: who says nothing for so long is not there. */
-const TIMEOUT_MS = 1_000
+const TIMEOUT_MS = 5_000
 const TOKEN_SECONDS = 6 * 3_600
 /** Renewed long before it ends; one that is refused is renewed at once. */
 const TOKEN_COUNTS_MS = (TOKEN_SECONDS * 1_000) / 2
