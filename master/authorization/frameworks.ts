@@ -37,5 +37,7 @@ function usersOf(
 ): readonly string[] {
   const ofExecutor = executor?.command?.user ?? user
   const ofTasks = tasks.map(({ command }) => command?.user ?? ofExecutor)
-  return executor === undefined ? ofTasks : [ofExecutor, ...ofTasks]
+  const all = executor === undefined ? ofTasks : [ofExecutor, ...ofTasks]
+  // Who names nobody runs as the agent does, and that may be root: a list that refuses root refuses it too.
+  return all.map((name) => (name === '' ? 'root' : name))
 }

@@ -131,6 +131,7 @@ describe('A4: users', () => {
     ['an allowed executor’s', info, [bare], executor('alice'), undefined],
     ['the executor’s of a group', info, [task('alice')], executor('root'), AS_ROOT],
     ['one task’s of a group', info, [task('alice'), task('root')], executor(), AS_ROOT],
+    ['an empty one’s, which is the agent’s', { ...info, user: '' }, [task()], undefined, AS_ROOT],
     [
       'without a principal',
       { user: 'nobody', name: 'f' },
@@ -141,6 +142,18 @@ describe('A4: users', () => {
   ])('%s', (_, framework, tasks, of, refusal) => {
     expect(launchRefusal(RULES, framework, tasks, of)).toBe(refusal)
     expect(launchRefusal(undefined, framework, tasks, of)).toBeUndefined()
+  })
+
+  test('A4: where only root is refused, nobody gets around it by naming no user', () => {
+    const notRoot = acls({ permissive: true, run_tasks: [{ principals: NONE, users: some('root') }] })
+    const command = (user: string) => newTaskInfo('t', { command: { value: 'x', user } })
+    for (const [of, one] of [
+      [info, command('')],
+      [{ ...info, user: '' }, task()],
+      [{ ...info, user: '' }, command('')],
+    ] as const)
+      expect(launchRefusal(notRoot, of, [one], undefined)).toBe(AS_ROOT)
+    expect(launchRefusal(notRoot, info, [task()], undefined)).toBeUndefined()
   })
 
   const framework = newFramework({ principal: 'alice', info: { principal: 'alice' } })
