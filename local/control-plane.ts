@@ -5,6 +5,7 @@
 
 import { agentRoutes } from '../functions/agents/handler.ts'
 import { allocate } from '../functions/allocator/handler.ts'
+import { scopeOf } from '../functions/allocator/scope.ts'
 import { ensureCluster } from '../functions/cluster.ts'
 import { detect } from '../functions/detector/handler.ts'
 import type { Environment, Log } from '../functions/environment.ts'
@@ -114,7 +115,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           }),
         ]),
     repeat(placed, 'detector', options.settings.profile.tickMs, () => detect(placed), ending.signal),
-    nudges.run(() => allocate(placed), clock, log, ending.signal),
+    nudges.run((said) => allocate(placed, scopeOf(said)), clock, log, ending.signal),
   ]
   return {
     url: `http://${options.host}:${server.port}`,
