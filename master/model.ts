@@ -448,7 +448,8 @@ export interface Tick extends Versioned {
 
 /**
  * What is left of a principal's rate limit, while several instances of a function share it. Each takes some at once.
- * Invariant: within any time, no more is taken out than it held at its beginning and what has come in.
+ * Invariant: within any time, no more is taken out than it held at its beginning and what has come in. A restore makes
+ * it fuller than it was, once.
  */
 export interface Allowance extends Versioned {
   /** Empty: that of all who have no limit of their own. */

@@ -253,6 +253,21 @@ describe('at work against the emulators', () => {
     expect(answer.body).toContain('"SUBSCRIBED"')
   }, 60_000)
 
+  test('A30 two instances of a function share the bucket of a principal', async () => {
+    const rateLimits = { aggregate_default_qps: 0.001, aggregate_default_capacity: 5 }
+    const settings = { ...variables, MESETA_SETTINGS: JSON.stringify({ rateLimits }) }
+    const instances = await Promise.all([1, 2].map(() => startLambda(of('operator'), settings)))
+    for (const one of instances) stops.push(() => one.stop())
+    const call = post('/api/v1', { type: 'GET_HEALTH' })
+    const statuses = []
+    for (let round = 0; round < 4; round++) {
+      for (const one of instances) statuses.push((await one.invoke<Result>(call)).statusCode)
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429])
+    const refused = await instances[0]?.invoke<Result>(call)
+    expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(900)
+  }, 60_000)
+
   test('the authorizer reads the secret over a signed call', async () => {
     const SecretString = JSON.stringify({ principals: [await principalEntry('marathon', 'secret')] })
     const asked: { headers: Readonly<Record<string, unknown>>; body: string }[] = []
