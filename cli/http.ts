@@ -1,5 +1,6 @@
 // Calls to the public HTTP APIs, with errors that say what to do next.
 import { styleText } from 'node:util'
+import { sleep, systemClock } from '../protocol/clock.ts'
 import { skewWarning, VERSION_HEADER } from '../protocol/skew.ts'
 import { MESETA_VERSION } from '../protocol/version.ts'
 import { headersFor } from './credentials.ts'
@@ -52,7 +53,22 @@ export async function openStream(url: string, body: unknown, signal: AbortSignal
   return response
 }
 
+/** A cluster that limits our calls says when to come back; longer than this nobody wants to look at a silent command. */
+const LONGEST_WAIT_MS = 10_000
+const TRIES = 5
+
+/** What was refused with 429 was not done: it is sent again when the answer says so. */
 async function send(url: string, init: RequestInit): Promise<Response> {
+  for (let tries = 1; ; tries++) {
+    const response = await sendOnce(url, init)
+    const waitMs = Number(response.headers.get('retry-after') ?? Number.NaN) * 1_000
+    if (response.status !== 429 || tries === TRIES || !(waitMs <= LONGEST_WAIT_MS)) return response
+    await response.body?.cancel()
+    await sleep(systemClock, waitMs, init.signal ?? undefined)
+  }
+}
+
+async function sendOnce(url: string, init: RequestInit): Promise<Response> {
   const who = headersFor(url)
   try {
     const headers = { ...init.headers, ...who, [VERSION_HEADER]: MESETA_VERSION }
