@@ -1,9 +1,12 @@
 // `meseta agent start` and `meseta connect`: run a main of the project as this command's child and pass signals on.
 import { spawn } from 'node:child_process'
-import { dirname, join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+/** The package has its code one folder deeper than the repository. */
+const RUN = ['../bin/run.js', '../../bin/run.js']
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .find(existsSync)
 
 /** Runs until the agent ends; gives its exit code. */
 export function startAgent(args: readonly string[]): Promise<number> {
@@ -18,10 +21,8 @@ export function startConnector(args: readonly string[]): Promise<number> {
 }
 
 function runMain(entry: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), entry, ...args], {
-    stdio: 'inherit',
-    env,
-  })
+  if (RUN === undefined) throw new Error('bin/run.js is missing; install meseta again')
+  const child = spawn(process.execPath, [RUN, entry, ...args], { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const) process.on(signal, () => child.kill(signal))
   return new Promise((resolve) =>
     child.on('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 1)),

@@ -1,12 +1,23 @@
-// Where the control plane is: flag, then environment, then the config file with its named contexts (R23).
+// Where the control plane is: flag, then environment, then the config file with its named contexts (R23). A stack's name is looked up.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CommandError, EXIT } from './exit-codes.ts'
+import { find } from './finding.ts'
 
 export interface Context {
   /** Base URL of the control plane, without a trailing slash. */
   readonly master: string
+  /** The stack it was found by; never in the file. */
+  readonly stack?: string | undefined
+}
+
+export interface ContextFlags {
+  readonly master?: string | undefined
+  readonly context?: string | undefined
+  readonly stack?: string | undefined
+  readonly region?: string | undefined
+  readonly profile?: string | undefined
 }
 
 interface ConfigFile {
@@ -24,17 +35,35 @@ export function configPath(environment: NodeJS.ProcessEnv = process.env): string
   )
 }
 
-/** The context to talk to; throws a sentence when a named one does not exist. */
-export function chooseContext(
-  flags: { readonly master?: string | undefined; readonly context?: string | undefined },
+/** The context to talk to; throws a sentence when a named one does not exist. Flags count before the environment. */
+export async function chooseContext(
+  flags: ContextFlags,
   environment: NodeJS.ProcessEnv = process.env,
-): Context {
+): Promise<Context> {
+  const named = (['master', 'context', 'stack'] as const).filter((flag) => flags[flag] !== undefined)
+  if (named.length > 1) {
+    throw new CommandError(`--${named.join(' and --')} both say which cluster; give one`, EXIT.usage)
+  }
   if (flags.master !== undefined) return { master: withoutSlash(flags.master) }
+  const stack = flags.stack ?? (flags.context === undefined ? stackOf(environment) : undefined)
+  if (stack !== undefined) return await find({ ...flags, stack }, environment)
+  if (flags.region !== undefined || flags.profile !== undefined) {
+    throw new CommandError('--region and --profile say where a stack is; give --stack NAME too', EXIT.usage)
+  }
   if (flags.context === undefined && environment.MESETA_MASTER !== undefined) {
     return { master: withoutSlash(environment.MESETA_MASTER) }
   }
+  return contextOf(flags.context, environment)
+}
+
+/** An address that is said counts before a name. */
+function stackOf({ MESETA_MASTER, MESETA_STACK }: NodeJS.ProcessEnv): string | undefined {
+  return MESETA_MASTER === undefined ? MESETA_STACK || undefined : undefined
+}
+
+function contextOf(asked: string | undefined, environment: NodeJS.ProcessEnv): Context {
   const config = readConfig(environment)
-  const name = flags.context ?? environment.MESETA_CONTEXT ?? config.current
+  const name = asked ?? environment.MESETA_CONTEXT ?? config.current
   if (name === undefined) return { master: DEFAULT_MASTER }
   const context = config.contexts?.[name]
   if (context === undefined) {
@@ -72,7 +101,7 @@ export function saveContext(
 
 /** Makes an existing context the current one. */
 export function useContext(name: string, environment: NodeJS.ProcessEnv = process.env): void {
-  const context = chooseContext({ context: name }, environment)
+  const context = contextOf(name, environment)
   saveContext(name, context, environment)
 }
 

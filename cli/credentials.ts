@@ -11,7 +11,7 @@ export interface CredentialFlags {
 
 type Headers = Readonly<Record<string, string>>
 
-let known: { readonly origin: string; readonly headers: Headers } | undefined
+let known: { readonly origins: readonly string[]; readonly headers: Headers } | undefined
 
 /**
  * From now on calls to this cluster, and to nobody else, say who we are. Throws a sentence, which never holds the
@@ -25,12 +25,17 @@ export function identify(
   const headers = credentialHeaders(flags, environment)
   const refused = headers.Authorization === undefined ? undefined : clearTextError(master)
   if (refused !== undefined) throw new CommandError(refused, EXIT.usage)
-  known = { origin: new URL(master).origin, headers }
+  known = { origins: [new URL(master).origin], headers }
+}
+
+/** The same cluster is reached by this address of our own, too. */
+export function identifyAlso(url: string): void {
+  if (known !== undefined) known = { ...known, origins: [...known.origins, new URL(url).origin] }
 }
 
 /** Agents, whose addresses we have from the cluster, are told nothing: they ask nobody, and would read it. */
 export function headersFor(url: string): Headers {
-  return known !== undefined && new URL(url).origin === known.origin ? known.headers : {}
+  return known?.origins.includes(new URL(url).origin) ? known.headers : {}
 }
 
 /** Flags count before the environment; nothing given at all is nobody. */

@@ -6,6 +6,19 @@ export interface Follower {
   finish(): Promise<void>
 }
 
+/** No try of ours gets there: agents in a network of their own are reached from inside only. */
+const NO_WAY = /\((UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND)\)/
+const cutOff = new Set<string>()
+
+/** Once for all files of an agent. */
+function sayCutOff(agent: string): void {
+  if (cutOff.has(agent)) return
+  cutOff.add(agent)
+  process.stderr.write(
+    `meseta: the output is on its agent at ${agent}, which cannot be reached from this machine\n`,
+  )
+}
+
 const LOOK_EVERY_MS = 150
 /** Tries to read the rest at the end, as far apart as looks are. */
 const MAX_FAILURES = 5
@@ -31,6 +44,7 @@ export function followFile(agent: string, path: string, to: NodeJS.WritableStrea
   let offset = from
   let ending = false
   let failures = 0
+  let isCutOff = false
   let wake = () => {}
   const done = loop()
   return {
@@ -46,6 +60,7 @@ export function followFile(agent: string, path: string, to: NodeJS.WritableStrea
       // Read after seeing `ending`, so that nothing written before it is missed.
       const last = ending
       const whole = await drain()
+      if (isCutOff) return sayCutOff(agent)
       if (last && (whole || ++failures > MAX_FAILURES)) {
         if (!whole) process.stderr.write(`meseta: ${path} could not be read to its end\n`)
         return
@@ -64,7 +79,10 @@ export function followFile(agent: string, path: string, to: NodeJS.WritableStrea
   /** False when the file could not be read: not there yet, or its agent does not answer. */
   async function drain(): Promise<boolean> {
     for (;;) {
-      const read = await readFile(agent, path, offset).catch(() => undefined)
+      const read = await readFile(agent, path, offset).catch((error: Error) => {
+        isCutOff = NO_WAY.test(error.message)
+        return undefined
+      })
       if (read === undefined) return false
       if (read.data.length === 0) return true
       offset += read.data.length

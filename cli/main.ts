@@ -5,10 +5,11 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { MESETA_VERSION } from '../protocol/version.ts'
 import { startAgent, startConnector } from './agent-start.ts'
 import { completionScript } from './completion.ts'
-import { chooseContext, readConfig, saveContext, useContext } from './config.ts'
+import { type Context, chooseContext, readConfig, saveContext, useContext } from './config.ts'
 import { identify } from './credentials.ts'
 import { drainAgent } from './drain.ts'
 import { CommandError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
+import { forgetStale } from './finding.ts'
 import { inspectTask, listAgents, listFrameworks, listTasks } from './lists.ts'
 import {
   changeAgent,
@@ -25,6 +26,9 @@ import { killTask, taskLogs } from './tasks.ts'
 
 interface GlobalOptions {
   readonly master?: string
+  readonly stack?: string
+  readonly region?: string
+  readonly profile?: string
   readonly context?: string
   readonly principal?: string
   readonly secretFile?: string
@@ -35,8 +39,11 @@ const program = new Command('meseta')
   .version(MESETA_VERSION)
   .option(
     '--master <url>',
-    'control plane (else MESETA_MASTER, else the current context, else http://127.0.0.1:5050)',
+    'control plane (else MESETA_MASTER, MESETA_STACK, the current context, http://127.0.0.1:5050)',
   )
+  .option('--stack <name>', 'control plane by the name of its CloudFormation stack')
+  .option('--region <region>', 'where that stack is (else as AWS tools find it)')
+  .option('--profile <name>', 'of the AWS configuration, to look that stack up with')
   .option('--context <name>', 'named context of the config file')
   .option('--principal <name>', 'who you are to a cluster that asks (else MESETA_PRINCIPAL)')
   .option('--secret-file <file>', 'its secret, in a file that only you can read (else MESETA_SECRET)')
@@ -62,50 +69,50 @@ program
   .addOption(json())
   .passThroughOptions()
   .action(async (argv: string[], options) => {
-    process.exitCode = await run(master(), argv, { ...options, timeoutSeconds: options.timeout })
+    process.exitCode = await run(await master(), argv, { ...options, timeoutSeconds: options.timeout })
   })
 
 program
   .command('agents')
   .description('list agents')
   .addOption(json())
-  .action((options) => listAgents(master(), options))
+  .action(async (options) => listAgents(await master(), options))
 program
   .command('frameworks')
   .description('list frameworks')
   .option('-a, --all', 'completed ones too')
   .addOption(json())
-  .action((options) => listFrameworks(master(), options))
+  .action(async (options) => listFrameworks(await master(), options))
 program
   .command('tasks')
   .description('list tasks')
   .option('-a, --all', 'finished ones too')
   .addOption(json())
-  .action((options) => listTasks(master(), options))
+  .action(async (options) => listTasks(await master(), options))
 
 const task = program.command('task').description('look at one task, or end it')
 task
   .command('inspect')
   .argument('<id>')
   .addOption(json())
-  .action((id, options) => inspectTask(master(), id, options))
+  .action(async (id, options) => inspectTask(await master(), id, options))
 task
   .command('logs')
   .argument('<id>')
   .option('-f, --follow', 'go on as it grows', false)
   .option('--stderr', 'stderr instead of stdout', false)
-  .action((id, options) => taskLogs(master(), id, options))
+  .action(async (id, options) => taskLogs(await master(), id, options))
 task
   .command('kill')
   .argument('<id>')
-  .action((id) => killTask(master(), id))
+  .action(async (id) => killTask(await master(), id))
 
 const framework = program.command('framework').description('act on one framework')
 framework
   .command('teardown')
   .argument('<id>')
   .description('remove it and kill its tasks')
-  .action((id) => teardown(master(), id))
+  .action(async (id) => teardown(await master(), id))
 
 const agent = program.command('agent').description('start an agent, or change one')
 agent
@@ -116,7 +123,8 @@ agent
   .argument('[options...]')
   .passThroughOptions()
   .action(async (_, __, command: Command) => {
-    const given = program.opts<GlobalOptions>().master
+    const { master, stack } = program.opts<GlobalOptions>()
+    const given = stack === undefined ? master : (await chosen()).master
     process.exitCode = await startAgent([
       ...(given === undefined ? [] : ['--master', given]),
       ...command.args,
@@ -129,19 +137,19 @@ agent
   .option('--grace <seconds>', 'no task has more than this to end', amount)
   .option('--mark-gone', 'drained, it is gone for good', false)
   .option('--wait', 'end when it is drained', false)
-  .action((id, options) => drainAgent(master(), id, { ...options, graceSeconds: options.grace }))
+  .action(async (id, options) => drainAgent(await master(), id, { ...options, graceSeconds: options.grace }))
 for (const action of ['deactivate', 'reactivate', 'gone'] as const) {
   agent
     .command(action)
     .argument('<id>')
-    .action((id) => changeAgent(master(), id, action))
+    .action(async (id) => changeAgent(await master(), id, action))
 }
 
 program
   .command('events')
   .description('print what happens as it happens')
   .addOption(json())
-  .action((options) => events(master(), options.json))
+  .action(async (options) => events(await master(), options.json))
 
 program
   .command('connect')
@@ -154,6 +162,9 @@ program
     const given = program.opts<GlobalOptions>()
     process.exitCode = await startConnector([
       ...(given.master === undefined ? [] : ['--url', given.master]),
+      ...(given.stack === undefined ? [] : ['--stack', given.stack]),
+      ...(given.region === undefined ? [] : ['--region', given.region]),
+      ...(given.profile === undefined ? [] : ['--profile', given.profile]),
       ...(given.principal === undefined ? [] : ['--principal', given.principal]),
       ...(given.secretFile === undefined ? [] : ['--secret-file', given.secretFile]),
       ...command.args,
@@ -166,15 +177,15 @@ const deadLetters = program
 deadLetters
   .command('list')
   .addOption(json())
-  .action((options) => listDeadLetters(master(), options.json))
+  .action(async (options) => listDeadLetters(await master(), options.json))
 deadLetters
   .command('show')
   .argument('<id>')
-  .action((id) => showDeadLetter(master(), id))
+  .action(async (id) => showDeadLetter(await master(), id))
 deadLetters
   .command('redrive')
   .argument('[id]', 'all without it')
-  .action((id) => redriveDeadLetters(master(), id))
+  .action(async (id) => redriveDeadLetters(await master(), id))
 
 program
   .command('cost')
@@ -206,19 +217,19 @@ dev
   .command('kill-machine')
   .argument('<n>', 'agent number', whole)
   .description('kill an agent and all its tasks, as when its machine dies')
-  .action((n) => fault(master(), 'KILL_MACHINE', n, undefined))
+  .action(async (n) => fault(await master(), 'KILL_MACHINE', n, undefined))
 dev
   .command('pause')
   .argument('<n>', 'agent number', whole)
   .option('--seconds <s>', 'for how long', amount, 30)
   .description('stop an agent process for a while')
-  .action((n, options) => fault(master(), 'PAUSE_AGENT', n, options.seconds))
+  .action(async (n, options) => fault(await master(), 'PAUSE_AGENT', n, options.seconds))
 dev
   .command('partition')
   .argument('<n>', 'agent number', whole)
   .option('--seconds <s>', 'for how long', amount, 30)
   .description('cut an agent off from the control plane for a while')
-  .action((n, options) => fault(master(), 'PARTITION_AGENT', n, options.seconds))
+  .action(async (n, options) => fault(await master(), 'PARTITION_AGENT', n, options.seconds))
 
 const config = program.command('config').description('named contexts')
 config.command('list').action(() => console.log(JSON.stringify(readConfig(), null, 2)))
@@ -226,7 +237,7 @@ config
   .command('set')
   .argument('<name>')
   .requiredOption('--url <url>')
-  .action((name, options) => saveContext(name, chooseContext({ master: options.url })))
+  .action(async (name, options) => saveContext(name, await chooseContext({ master: options.url })))
 config
   .command('use')
   .argument('<name>')
@@ -247,10 +258,14 @@ process.stdout.on('error', () => {
   if (!process.emit('SIGPIPE')) process.exit(128 + constants.signals.SIGPIPE)
 })
 
+/** The one that the command speaks to, once it is chosen. */
+let cluster: Context | undefined
+
 try {
   await program.parseAsync(process.argv)
 } catch (error) {
   const known = error instanceof CommandError
+  if (known && cluster?.stack !== undefined) await forgetStale(cluster, error)
   process.stderr.write(
     `${styleText('red', 'error:', { stream: process.stderr })} ${harmlessLines((error as Error).message)}\n`,
   )
@@ -258,11 +273,15 @@ try {
   process.exitCode = known ? error.code : EXIT.failed
 }
 
-function master(): string {
-  const given = program.opts<GlobalOptions>()
-  const { master } = chooseContext(given)
-  identify(master, given)
+async function master(): Promise<string> {
+  const { master } = await chosen()
+  identify(master, program.opts<GlobalOptions>())
   return master
+}
+
+async function chosen(): Promise<Context> {
+  cluster = await chooseContext(program.opts<GlobalOptions>())
+  return cluster
 }
 
 function amount(text: string): number {

@@ -7,6 +7,7 @@ import { isTerminal, readState } from './cluster.ts'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { type Follower, follow } from './follow.ts'
 import { type Session, subscribe } from './framework.ts'
+import { isBehindGateway, throughConnector } from './gateway.ts'
 import { asJson, harmless } from './printing.ts'
 
 export interface RunOptions {
@@ -35,6 +36,16 @@ interface Instance {
 
 /** Runs the command and gives the exit code for this process. One argument is a shell command, several are argv. */
 export async function run(master: string, argv: readonly string[], options: RunOptions): Promise<number> {
+  if (!isBehindGateway(master)) return await runAt(master, argv, options)
+  const beside = await throughConnector(master, say)
+  try {
+    return await runAt(beside.url, argv, options)
+  } finally {
+    await beside.stop()
+  }
+}
+
+async function runAt(master: string, argv: readonly string[], options: RunOptions): Promise<number> {
   const interruption = watchSignals()
   const session = await subscribe(master, {
     framework_info: {
@@ -125,7 +136,7 @@ class OneShot {
   stop(why: string, code: number): void {
     if (this.#stopCode !== undefined) return
     this.#stopCode = code
-    this.#say(`${why}, stopping`)
+    say(`${why}, stopping`)
     for (const instance of this.#instances) {
       if (instance.exitCode !== undefined) continue
       if (instance.agentId === undefined) instance.exitCode = code
@@ -133,7 +144,7 @@ class OneShot {
     }
     if (this.#isOver()) this.#givenUp.resolve(undefined)
     this.#patience = setTimeout(() => {
-      this.#say(
+      say(
         `still not ended after ${GIVE_UP_MS / 1_000} s; its framework is removed, which kills it when it can be`,
       )
       this.#givenUp.resolve(undefined)
@@ -156,7 +167,7 @@ class OneShot {
       )
     }
     return new CommandError(
-      'the control plane ended the stream; look at `npx meseta tasks` and run it again',
+      'the stream was ended: by the control plane, or by a gateway that hands out whole answers only; with the latter start `npx meseta connect --url URL` and run it against that, with --master http://127.0.0.1:5050',
       EXIT.unreachable,
     )
   }
@@ -253,7 +264,7 @@ class OneShot {
   #startTimers(): NodeJS.Timeout[] {
     const patience = setTimeout(() => {
       if (this.#instances.some((instance) => instance.agentId === undefined)) {
-        this.#say(
+        say(
           `no offer with cpus ${this.#options.cpus}, mem ${this.#options.mem} yet, waiting; \`meseta agents\` shows what is free`,
         )
       }
@@ -283,7 +294,7 @@ class OneShot {
     } else {
       for (const { taskId, state, message, reason } of this.#instances) {
         if (state !== 'TASK_FINISHED' && !/^Command exited with status/.test(message ?? '')) {
-          this.#say(
+          say(
             `${taskId}: ${state}${reason === undefined ? '' : ` (${reason})`}${message === undefined ? '' : `, ${message}`}`,
           )
         }
@@ -292,10 +303,10 @@ class OneShot {
     if (this.#stopCode !== undefined) return this.#stopCode
     return Math.max(...this.#instances.map((instance) => instance.exitCode ?? EXIT.failed))
   }
+}
 
-  #say(text: string): void {
-    process.stderr.write(`${styleText('dim', `meseta: ${harmless(text)}`, { stream: process.stderr })}\n`)
-  }
+function say(text: string): void {
+  process.stderr.write(`${styleText('dim', `meseta: ${harmless(text)}`, { stream: process.stderr })}\n`)
 }
 
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {

@@ -144,7 +144,7 @@ function queryOf({ searchParams }: URL): Record<string, string | string[]> {
 }
 
 /** The hash the signer wants, by the platform's own. */
-class Sha256 {
+export class Sha256 {
   readonly #hash: Hash | Hmac
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
     this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))

@@ -3,12 +3,13 @@ import { systemClock } from '../protocol/clock.ts'
 import { isLoopback } from '../protocol/credentials.ts'
 import { basicFrom, type Credentials, PASSED, SettingsError, signing } from './credentials.ts'
 import { farEnd } from './far-end.ts'
+import { FindError, type FindErrorKind } from './find/find-error.ts'
 import { startFront } from './front.ts'
 import { type ConnectOptions, readOptions } from './options.ts'
 import { probe } from './probe.ts'
 
 /** As the command `meseta` ends. */
-const EXIT = { usage: 2, refused: 4 } as const
+const EXIT: Readonly<Record<FindErrorKind, number>> = { usage: 2, notFound: 3, refused: 4, unreachable: 5 }
 
 const log = (line: string) => {
   console.log(`${new Date(systemClock.now()).toISOString()} ${line}`)
@@ -17,17 +18,19 @@ const log = (line: string) => {
 try {
   await connect(readOptions(process.argv.slice(2)))
 } catch (error) {
-  if (!(error instanceof SettingsError)) throw error
+  if (!(error instanceof SettingsError || error instanceof FindError)) throw error
   console.error(`error: ${error.message}`)
-  process.exit(EXIT.usage)
+  process.exit(EXIT[error instanceof FindError ? error.kind : 'usage'])
 }
 
-async function connect(options: ConnectOptions): Promise<void> {
+async function connect(given: ConnectOptions): Promise<void> {
+  const options = { ...given, url: given.url ?? (await urlOf(given)) }
   const credentials = await credentialsFor(options)
   warn(options)
   const far = farEnd({ url: options.url, credentials, clock: systemClock, random: Math.random })
   const found = await probe(far)
   if (found.isHopeless) {
+    await forgetAddress(options.url)
     console.error(`error: ${found.sentence}`)
     process.exit(EXIT.refused)
   }
@@ -54,7 +57,21 @@ async function connect(options: ConnectOptions): Promise<void> {
   log(`ready: frameworks find their master at http://${hostOf(options.host)}:${front.port}`)
 }
 
-async function credentialsFor(options: ConnectOptions): Promise<Credentials> {
+/** Of the stack that is named; the address is checked by the first look. */
+async function urlOf({ stack = '', region, profile }: ConnectOptions): Promise<string> {
+  const { findCluster } = await import('./find/find-cluster.ts')
+  const { url, how } = await findCluster({ stack, region, profile })
+  log(`the stack ${stack} is at ${url} (${how})`)
+  return url
+}
+
+/** The next look asks CloudFormation again. */
+async function forgetAddress(url: string): Promise<void> {
+  const { forget } = await import('./find/address-book.ts')
+  forget(url)
+}
+
+async function credentialsFor(options: ConnectOptions & { readonly url: string }): Promise<Credentials> {
   const { url, profile, region, sign } = options
   if (!sign) return basicFrom(options, process.env) ?? PASSED
   const chosen = region ?? regionOf(url) ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION

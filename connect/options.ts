@@ -2,7 +2,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 
 export interface ConnectOptions {
-  readonly url: string
+  /** Absent: `stack` says which. */
+  readonly url?: string | undefined
+  readonly stack?: string | undefined
   readonly host: string
   readonly port: number
   readonly principal?: string | undefined
@@ -13,13 +15,17 @@ export interface ConnectOptions {
 }
 
 /** Reads the command line; commander prints what is wrong and ends the process with 2. */
-export function readOptions(argv: readonly string[]): ConnectOptions {
+export function readOptions(
+  argv: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): ConnectOptions {
   const command = new Command('meseta connect')
     .description(
       'A plain Mesos endpoint on this machine for a cluster that is far away: frameworks and tools use it as their master.',
     )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .requiredOption('--url <url>', 'the cluster, with its stage: https://….amazonaws.com/prod', url)
+    .option('--url <url>', 'the cluster, with its stage: https://….amazonaws.com/prod', url)
+    .option('--stack <name>', 'the cluster by its stack, instead of --url (else MESETA_STACK)')
     .addOption(
       new Option(
         '--listen <address>',
@@ -35,14 +41,15 @@ export function readOptions(argv: readonly string[]): ConnectOptions {
     .option('--sign', 'sign with the credentials AWS tools find without a profile', false)
     .addHelpText(
       'after',
-      '\nWithout --principal, MESETA_PRINCIPAL, --profile, --region and --sign, what the framework says of itself is passed on.',
+      '\nWithout --principal, MESETA_PRINCIPAL, --profile, --region and --sign, what the framework says of itself is passed on.\nWith --stack, --profile and --region say where the stack is, and only --sign signs.',
     )
     .parse([...argv], { from: 'user' })
   if (command.args.length > 0) {
     command.error(`error: nothing is called ${command.args.join(' ')} here; options begin with --`)
   }
   const given = command.opts<{
-    url: string
+    url?: string
+    stack?: string
     listen: { host: string; port: number }
     principal?: string
     secretFile?: string
@@ -50,12 +57,21 @@ export function readOptions(argv: readonly string[]): ConnectOptions {
     region?: string
     sign: boolean
   }>()
-  const isSigned = given.sign || given.profile !== undefined || given.region !== undefined
+  if (given.url !== undefined && given.stack !== undefined) {
+    command.error('error: --url and --stack both name the cluster; choose one')
+  }
+  const stack = given.url === undefined ? given.stack || environment.MESETA_STACK || undefined : undefined
+  if (given.url === undefined && stack === undefined) {
+    command.error('error: which cluster? give --url URL, or --stack NAME')
+  }
+  const isForSigning = stack === undefined && (given.profile !== undefined || given.region !== undefined)
+  const isSigned = given.sign || isForSigning
   if (isSigned && (given.principal !== undefined || given.secretFile !== undefined)) {
     command.error('error: --principal says who we are by HTTP Basic, the others by a signature; choose one')
   }
   return {
     url: given.url,
+    stack,
     ...given.listen,
     principal: given.principal,
     secretFile: given.secretFile,

@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   agent: ['protocol'],
   local: ['functions', 'store', 'master', 'agent', 'protocol'],
   connect: ['protocol'],
-  cli: ['protocol'],
+  // To find a deployed cluster, and to hold a stream that a gateway would end.
+  cli: ['connect', 'protocol'],
   ui: ['protocol'],
 }
 
