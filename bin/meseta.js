@@ -12,7 +12,8 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
   )
   process.exit(1)
 }
-if (!existsSync(join(root, 'node_modules', 'commander'))) {
+// The repository before its install; of the package npm has installed everything.
+if (existsSync(join(root, 'cli', 'main.ts')) && !existsSync(join(root, 'node_modules', 'commander'))) {
   const { status } = spawnSync(process.execPath, [join(root, 'bin', 'install.js')], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }

@@ -1,6 +1,7 @@
 // The machines that run agents: a group each, made anew from a template, drained before they end.
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Duration, type RemovalPolicy, Tags } from 'aws-cdk-lib'
 import {
@@ -60,7 +61,6 @@ const TYPES = {
   x64: ['m7i.large', 'm6i.large', 'm5.large'],
 } as const
 const INSTALL = fileURLToPath(new URL('agent', import.meta.url))
-const NODES = fileURLToPath(new URL('../node_modules', import.meta.url))
 
 /** The functions name it in the policies of agents' queues, so it is there before them. */
 export function agentRole(scope: Construct): Role {
@@ -223,11 +223,15 @@ function bundleOf(bundlesDir: string): string {
 
 /** The program of npm's own package: an agent has its Node with it. */
 function nodeOf(architecture: 'arm64' | 'x64'): string {
-  const file = join(NODES, `node-linux-${architecture}`, 'bin', 'node')
-  if (existsSync(file)) return file
-  throw new Error(
-    `there is no Node for ${architecture} machines at ${file}; run npm install --no-save --force --os=linux --cpu=${architecture} node-linux-${architecture}`,
-  )
+  const name = `node-linux-${architecture}`
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
+    return join(dirname(manifest), 'bin', 'node')
+  } catch {
+    throw new Error(
+      `there is no Node for ${architecture} machines; run npm install --no-save --force --os=linux --cpu=${architecture} ${name}`,
+    )
+  }
 }
 
 /** No right on any agent's queue: those are the queues' own policies to give, each to its instance alone. */
