@@ -62,6 +62,9 @@ export interface Session {
   isOpen: boolean
 }
 
+/** For how long frameworks do not want again what they declined, seconds: most are patient. */
+const PATIENCES = [5, 60, 300, 600, 600, 600]
+
 export interface FrameworkOptions {
   readonly name: string
   readonly network: Network
@@ -414,9 +417,9 @@ export class SimFramework {
     }
     const unwanted = offers.filter((offer) => !this.#takes(session, offer)).map(({ id }) => id)
     if (unwanted.length === 0) return
-    const calls = chance.happens(0.7) ? [unwanted] : unwanted.map((id) => [id])
+    const calls = chance.happens(0.9) ? [unwanted] : unwanted.map((id) => [id])
     for (const offer_ids of calls) {
-      const filters = { refuse_seconds: chance.of([5, 60, 300, 600]) ?? 5 }
+      const filters = { refuse_seconds: chance.of(PATIENCES) ?? 5 }
       void this.call(session, { type: 'DECLINE', decline: { offer_ids, filters } })
     }
   }
@@ -469,7 +472,7 @@ export class SimFramework {
     const accept = {
       offer_ids: offers,
       operations,
-      filters: { refuse_seconds: 1 },
+      filters: { refuse_seconds: chance.of([1, 60]) ?? 1 },
     }
     void this.call(session, { type: 'ACCEPT', accept }).then((status) => {
       for (const id of ids) {

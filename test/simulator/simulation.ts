@@ -67,7 +67,7 @@ export interface SimulationOutcome {
 const REGION = 'here'
 const START = Date.UTC(2030, 0, 1)
 /** Bells of the same host wake readers; that they look by themselves is mostly a test of patience. */
-const RARE_LOOKS: ReaderPauses = { firstMs: 1_000, longestMs: 5_000, busyForMs: 30_000, idleMs: 15_000 }
+const RARE_LOOKS: ReaderPauses = { firstMs: 2_000, longestMs: 10_000, busyForMs: 30_000, idleMs: 30_000 }
 /** Runs in which the table goes back in time. */
 const RESTORES = 1 / 8
 /** Nothing is begun, and nothing ends by itself, in the last of the quiet. */
@@ -176,7 +176,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       failover_timeout: index === 2 ? 120 : 600,
       capabilities: [{ type: 'MULTI_ROLE' as const }, ...partition],
     }
-    const wanted = Math.max(2, Math.floor(options.agents * 0.5))
+    const wanted = Math.max(2, Math.floor(options.agents * 0.3))
     const parts = {
       network,
       story,
