@@ -11,6 +11,7 @@ import { noticeMail, offerMail, updateMail, withdrawnMail, wordMail } from '../.
 import type { Framework, Lease } from '../../../master/model.ts'
 import type { Offer, SchedulerEvent, TaskState } from '../../../protocol/messages.ts'
 import { type Fate, mortal } from '../mortal.ts'
+import { aclsOf } from '../operator/asking.ts'
 import { startWorld, type World } from '../scheduler/world.ts'
 import { labels, type Session, subscribeDelivered } from './hook.ts'
 
@@ -133,6 +134,23 @@ describe('what is told', () => {
       ['WORD#w', 1],
     ])
     expect(new Set(outlets.told.map(({ id }) => id)).size).toBe(4)
+  })
+
+  test('A26: nothing more once the principal may not use its roles; the session ends with its lease', async () => {
+    const acls = { ...aclsOf({}) }
+    world = await startWorld({ settings: { deliverToLoopback: true, acls } })
+    await again()
+    const outlets = recording()
+    await write(message('YQ=='))
+    await run(outlets)
+    expect(outlets.told).toHaveLength(1)
+    const before = await lease()
+    Object.assign(acls, aclsOf({ permissive: false }))
+    await write(message('Yg=='))
+    await world.clock.advance(60_000, { stepMs: 5_000, settleMs: 1 })
+    await run(outlets)
+    expect(outlets.told).toHaveLength(1)
+    expect(await lease()).toEqual(before)
   })
 
   test('R19: a RESCIND is told also of an offer that never was', async () => {
