@@ -9,17 +9,19 @@ type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
 /**
  * True for a request of a browser that was made by a page of another site, or by a name that only points here (DNS
  * rebinding). Programs send none of what browsers send, and are free.
+ * @param options.takesOtherPorts pages that another port of this machine serves count as our own
  */
-export function isForeign({
-  origin,
-  host = '',
-  'sec-fetch-site': site,
-  'user-agent': agent,
-}: Headers): boolean {
+export function isForeign(headers: Headers, { takesOtherPorts = false } = {}): boolean {
+  const { origin, host = '', 'sec-fetch-site': site, 'user-agent': agent } = headers
   const isBrowser = origin !== undefined || site !== undefined || /^Mozilla\//.test(String(agent))
   if (!isBrowser) return false
   if (!OWN_HOST.test(String(host))) return true
-  if (origin !== undefined) return origin !== `http://${host}`
+  if (origin !== undefined) {
+    return takesOtherPorts
+      ? !OWN_HOST.test(String(origin).replace(/^http:\/\//, ''))
+      : origin !== `http://${host}`
+  }
   // Browsers of before 2023 do not say which site asks.
-  return site !== undefined && site !== 'same-origin' && site !== 'none'
+  if (site === undefined || site === 'same-origin' || site === 'none') return false
+  return !(takesOtherPorts && site === 'same-site')
 }

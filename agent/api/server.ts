@@ -2,6 +2,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
+import { isForeign } from '../../protocol/browsers.ts'
+import { isLoopback } from '../../protocol/credentials.ts'
 import type { Log } from '../log.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, inflated, MAX_BODY_BYTES, text } from './http.ts'
 
@@ -42,6 +44,14 @@ async function answer(
   outgoing: ServerResponse,
 ): Promise<void> {
   outgoing.on('error', () => outgoing.destroy())
+  // Whoever shows the cluster may serve its page at another port. Beyond loopback, names say nothing of who asks.
+  if (isLoopback(options.host) && isForeign(incoming.headers, { takesOtherPorts: true })) {
+    return send(
+      incoming,
+      outgoing,
+      text(403, 'Pages of other sites may not use this agent', { connection: 'close' }),
+    )
+  }
   const body = await bodyOf(incoming)
   if (body === undefined) {
     send(
