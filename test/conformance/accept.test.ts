@@ -1,33 +1,11 @@
 // ACCEPT: which offers it may name, what becomes of good and of bad tasks (C77–C86).
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ExecutorInfo, Offer, OfferOperation, TaskInfo, TaskStatus } from '../../protocol/messages.ts'
-import { startCluster, type TestCluster } from '../cluster.ts'
-import {
-  type Answer,
-  commandTask,
-  ENCODINGS,
-  type SubscribeOptions,
-  scalar,
-  TestFramework,
-} from '../framework.ts'
-import { count, isRescind, moveUntil, statuses, teardown, until } from './waiting.ts'
+import { type Answer, commandTask, ENCODINGS, scalar, type TestFramework } from '../framework.ts'
+import { cluster, onOneCluster, subscribe } from './one-cluster.ts'
+import { count, isRescind, moveUntil, statuses, until } from './waiting.ts'
 
-let cluster: TestCluster
-let frameworks: TestFramework[] = []
-beforeAll(async () => {
-  cluster = await startCluster({ agents: 2 })
-})
-afterAll(() => cluster.stop())
-afterEach(async () => {
-  await teardown(cluster, frameworks)
-  frameworks = []
-})
-
-async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework> {
-  const framework = await TestFramework.subscribe(cluster.url, options)
-  frameworks.push(framework)
-  return framework
-}
+onOneCluster({ agents: 2 })
 
 function offersOf({ events }: TestFramework): readonly Offer[] {
   return events.flatMap((event) => event.offers?.offers ?? [])

@@ -1,28 +1,13 @@
 // Refusals and what lifts them: DECLINE, REVIVE, and the filters of an ACCEPT (C64–C67, C93).
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Offer } from '../../protocol/messages.ts'
-import { startCluster, type TestCluster } from '../cluster.ts'
-import { amountOf, commandTask, ENCODINGS, type SubscribeOptions, TestFramework } from '../framework.ts'
-import { aMoment, count, isOffer, moveUntil, runTask, teardown } from './waiting.ts'
+import { amountOf, commandTask, ENCODINGS, type TestFramework } from '../framework.ts'
+import { cluster, onOneCluster, subscribe } from './one-cluster.ts'
+import { aMoment, count, isOffer, moveUntil, runTask } from './waiting.ts'
 
 const DAY_MS = 24 * 3_600_000
 
-let cluster: TestCluster
-let frameworks: TestFramework[] = []
-beforeAll(async () => {
-  cluster = await startCluster()
-})
-afterAll(() => cluster.stop())
-afterEach(async () => {
-  await teardown(cluster, frameworks)
-  frameworks = []
-})
-
-async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework> {
-  const framework = await TestFramework.subscribe(cluster.url, options)
-  frameworks.push(framework)
-  return framework
-}
+onOneCluster()
 
 /** Cluster milliseconds until the agent is offered again. */
 async function msToNextOffer(framework: TestFramework, atMostMs: number): Promise<number> {

@@ -1,37 +1,21 @@
 // How messages are written and read: Mesos's own JSON mapping, and protobuf beside it (C13–C17, C19–C23).
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decodeMessage, encodeMessage } from '../../protocol/codec.ts'
 import type { MediaType } from '../../protocol/media-types.ts'
 import type { TaskStatus } from '../../protocol/messages.ts'
-import { startCluster, type TestCluster } from '../cluster.ts'
 import {
   type Answer,
   commandTask,
   ENCODINGS,
   JSON_TYPE,
   PROTOBUF_TYPE,
-  type SubscribeOptions,
-  TestFramework,
+  type TestFramework,
 } from '../framework.ts'
 import { field, numberField, post, records, subscribeRaw } from './bytes.ts'
+import { cluster, onOneCluster, subscribe } from './one-cluster.ts'
 import { runTask, teardown } from './waiting.ts'
 
-let cluster: TestCluster
-let frameworks: TestFramework[] = []
-beforeAll(async () => {
-  cluster = await startCluster()
-})
-afterAll(() => cluster.stop())
-afterEach(async () => {
-  await teardown(cluster, frameworks)
-  frameworks = []
-})
-
-async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework> {
-  const framework = await TestFramework.subscribe(cluster.url, options)
-  frameworks.push(framework)
-  return framework
-}
+onOneCluster()
 
 /** A call of the framework's session, written by hand: any JSON, not only what our types allow. */
 function callJson(framework: TestFramework, call: object | string): Promise<Answer> {

@@ -1,28 +1,13 @@
 // Offers: what is offered to whom, in which form, and what becomes of an offer (C59–C63, C68–C75).
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Offer } from '../../protocol/messages.ts'
 import type { Store } from '../../store/store.ts'
-import { startCluster, type TestCluster } from '../cluster.ts'
-import { amountOf, commandTask, ENCODINGS, type SubscribeOptions, TestFramework } from '../framework.ts'
-import { aMoment, count, isOffer, isRescind, moveUntil, teardown, until } from './waiting.ts'
+import { amountOf, commandTask, ENCODINGS, type TestFramework } from '../framework.ts'
+import { cluster, onOneCluster, subscribe } from './one-cluster.ts'
+import { aMoment, count, isOffer, isRescind, moveUntil, until } from './waiting.ts'
 
 const mailbox = doorOf()
-let cluster: TestCluster
-let frameworks: TestFramework[] = []
-beforeAll(async () => {
-  cluster = await startCluster({ agents: 2, wrapStore: mailbox.before })
-})
-afterAll(() => cluster.stop())
-afterEach(async () => {
-  await teardown(cluster, frameworks)
-  frameworks = []
-})
-
-async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework> {
-  const framework = await TestFramework.subscribe(cluster.url, options)
-  frameworks.push(framework)
-  return framework
-}
+onOneCluster({ agents: 2, wrapStore: mailbox.before })
 
 /** Both agents, whole, in the order they were offered. */
 async function bothOffers(framework: TestFramework): Promise<readonly [Offer, Offer]> {

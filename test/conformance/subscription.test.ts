@@ -1,8 +1,7 @@
 // SUBSCRIBE, taking over, coming back, and calls of a session (C33, C34, C36–C50, C54, C55, C57, C58).
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Offer, SchedulerCall, TaskInfo, TaskStatus } from '../../protocol/messages.ts'
-import { startCluster, type TestCluster } from '../cluster.ts'
 import {
   commandTask,
   ENCODINGS,
@@ -13,24 +12,10 @@ import {
   TestFramework,
 } from '../framework.ts'
 import { encoded, post, subscribeRaw } from './bytes.ts'
-import { aMoment, count, isOffer, isRescind, runTask, teardown, until } from './waiting.ts'
+import { cluster, onOneCluster, subscribe } from './one-cluster.ts'
+import { aMoment, count, isOffer, isRescind, runTask, until } from './waiting.ts'
 
-let cluster: TestCluster
-let frameworks: TestFramework[] = []
-beforeAll(async () => {
-  cluster = await startCluster()
-})
-afterAll(() => cluster.stop())
-afterEach(async () => {
-  await teardown(cluster, frameworks)
-  frameworks = []
-})
-
-async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework> {
-  const framework = await TestFramework.subscribe(cluster.url, options)
-  frameworks.push(framework)
-  return framework
-}
+onOneCluster()
 
 /** SUBSCRIBE with the id of a framework that has one already. */
 function again(

@@ -1,26 +1,11 @@
 // Status updates: what they carry, how they are repeated, what an acknowledgement does (C94–C100).
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { TaskStatus } from '../../protocol/messages.ts'
-import { startCluster, type TestCluster } from '../cluster.ts'
-import { amountOf, commandTask, ENCODINGS, type SubscribeOptions, TestFramework } from '../framework.ts'
-import { aMoment, isOffer, moveUntil, runTask, statuses, teardown, until } from './waiting.ts'
+import { amountOf, commandTask, ENCODINGS, type TestFramework } from '../framework.ts'
+import { cluster, onOneCluster, subscribe } from './one-cluster.ts'
+import { aMoment, isOffer, moveUntil, runTask, statuses, until } from './waiting.ts'
 
-let cluster: TestCluster
-let frameworks: TestFramework[] = []
-beforeAll(async () => {
-  cluster = await startCluster()
-})
-afterAll(() => cluster.stop())
-afterEach(async () => {
-  await teardown(cluster, frameworks)
-  frameworks = []
-})
-
-async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework> {
-  const framework = await TestFramework.subscribe(cluster.url, options)
-  frameworks.push(framework)
-  return framework
-}
+onOneCluster()
 
 /** Runs a command whose updates nobody acknowledges, and waits until the cluster knows that it finished. */
 async function finishUnacknowledged(

@@ -1,20 +1,12 @@
 // Requests and their answers, media types, records of the stream (C1–C12, C27, C30, C32).
 import { gzipSync } from 'node:zlib'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decodeMessage } from '../../protocol/codec.ts'
 import { RecordDecoder } from '../../protocol/recordio.ts'
-import { startCluster, type TestCluster } from '../cluster.ts'
-import {
-  type Answer,
-  ENCODINGS,
-  JSON_TYPE,
-  PROTOBUF_TYPE,
-  type SubscribeOptions,
-  send,
-  TestFramework,
-} from '../framework.ts'
+import { type Answer, ENCODINGS, JSON_TYPE, PROTOBUF_TYPE, send } from '../framework.ts'
 import { chunksOf } from '../functions/http/raw.ts'
 import { encoded, field, numberField, post, records, subscribeRaw } from './bytes.ts'
+import { cluster, onOneCluster, subscribe } from './one-cluster.ts'
 import { teardown, until } from './waiting.ts'
 
 const PATHS = ['/api/v1/scheduler', '/master/api/v1/scheduler'] as const
@@ -30,22 +22,7 @@ const SUBSCRIBE = {
   subscribe: { framework_info: { user: 'root', name: 'wire' } },
 } as const
 
-let cluster: TestCluster
-let frameworks: TestFramework[] = []
-beforeAll(async () => {
-  cluster = await startCluster()
-})
-afterAll(() => cluster.stop())
-afterEach(async () => {
-  await teardown(cluster, frameworks)
-  frameworks = []
-})
-
-async function subscribe(options: SubscribeOptions = {}): Promise<TestFramework> {
-  const framework = await TestFramework.subscribe(cluster.url, options)
-  frameworks.push(framework)
-  return framework
-}
+onOneCluster()
 
 describe('paths and methods', () => {
   test('C1 both paths answer the same to everything that is refused', async () => {

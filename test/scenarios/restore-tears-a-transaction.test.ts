@@ -1,13 +1,12 @@
 // A backup is no transaction: of the one it cuts through it has some items and not the others, whichever they are.
 import { expect, test } from 'vitest'
-import { ensureCluster } from '../../functions/cluster.ts'
 import { answerCall } from '../../functions/scheduler/calls.ts'
 import type { Framework } from '../../master/model.ts'
 import type { TaskReport } from '../../protocol/agent-messages.ts'
 import type { Step } from '../../store/rows.ts'
-import { type PlayedAgent, type World, world } from '../functions/agents/world.ts'
+import type { PlayedAgent, World } from '../functions/agents/world.ts'
 import { comeBack, expectAgreement } from '../functions/restore/converging.ts'
-import { type RestorableTable, restorableTable } from '../functions/restore/table.ts'
+import { type RestorableTable, restorableWorld } from '../functions/restore/table.ts'
 
 interface Life {
   readonly w: World
@@ -21,16 +20,7 @@ interface Life {
 
 /** One of everything that is more than one write: launches, ends, kills, a registration, a loss, a return. */
 async function live(): Promise<Life> {
-  let table: RestorableTable | undefined
-  const w = await world({
-    store: (_, clock) => {
-      table = restorableTable(clock)
-      return table.store
-    },
-  })
-  if (table === undefined) throw new Error('no table')
-  await ensureCluster(w.store, w.env.ids, w.clock)
-  const framework = await w.framework()
+  const { w, table, framework } = await restorableWorld()
   const [one, two, dead] = [await w.agent(), await w.agent(), await w.agent()]
   const begun = table.history.length
   const call = async (agent: PlayedAgent, taskId: string, type: 'ACKNOWLEDGE' | 'KILL') => {

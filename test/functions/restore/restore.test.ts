@@ -1,13 +1,12 @@
 // The table goes ten minutes back and the agents do not: after the procedure they agree (F73, H20).
 import { describe, expect, test } from 'vitest'
-import { ensureCluster } from '../../../functions/cluster.ts'
 import { restore } from '../../../functions/restore/restore.ts'
 import { answerCall } from '../../../functions/scheduler/calls.ts'
 import type { Framework } from '../../../master/model.ts'
 import { timelineOf } from '../../../protocol/numbering.ts'
-import { type PlayedAgent, type World, world } from '../agents/world.ts'
+import type { PlayedAgent, World } from '../agents/world.ts'
 import { comeBack, expectAgreement } from './converging.ts'
-import { type RestorableTable, restorableTable } from './table.ts'
+import { type RestorableTable, restorableWorld } from './table.ts'
 
 interface Scene {
   readonly w: World
@@ -17,16 +16,7 @@ interface Scene {
 }
 
 async function scene(): Promise<Scene> {
-  let table: RestorableTable | undefined
-  const w = await world({
-    store: (_, clock) => {
-      table = restorableTable(clock)
-      return table.store
-    },
-  })
-  if (table === undefined) throw new Error('no table')
-  await ensureCluster(w.store, w.env.ids, w.clock)
-  const framework = await w.framework()
+  const { w, table, framework } = await restorableWorld()
   const agents = [await w.agent(), await w.agent()] as const
   return { w, table, framework, agents }
 }

@@ -1,10 +1,13 @@
 // A table that can be taken back to any moment, also to one within a transaction.
+import { ensureCluster } from '../../../functions/cluster.ts'
+import type { Framework } from '../../../master/model.ts'
 import type { Clock } from '../../../protocol/clock.ts'
 import { ANYTHING } from '../../../store/conditions.ts'
 import { memoryRows } from '../../../store/memory.ts'
 import { storeOver } from '../../../store/over-rows.ts'
 import type { Rows, Step } from '../../../store/rows.ts'
 import type { Store } from '../../../store/store.ts'
+import { type World, world } from '../agents/world.ts'
 
 export interface RestorableTable {
   readonly store: Store
@@ -41,6 +44,24 @@ export function restorableTable(clock: Clock): RestorableTable {
       for (const steps of history) await rows.commit(steps.map(surely), 'restored')
     },
   }
+}
+
+/** A control plane over such a table, with a framework. */
+export async function restorableWorld(): Promise<{
+  readonly w: World
+  readonly table: RestorableTable
+  readonly framework: Framework
+}> {
+  let table: RestorableTable | undefined
+  const w = await world({
+    store: (_, clock) => {
+      table = restorableTable(clock)
+      return table.store
+    },
+  })
+  if (table === undefined) throw new Error('no table')
+  await ensureCluster(w.store, w.env.ids, w.clock)
+  return { w, table, framework: await w.framework() }
 }
 
 function surely(step: Step): Step {
