@@ -21,7 +21,7 @@ const quickly = async <T>(work: () => Promise<T>): Promise<T> => {
   const begun = performance.now()
   const result = await work()
   // On a machine that does other things as well: the naive ways took minutes.
-  expect(performance.now() - begun).toBeLessThan(5_000)
+  expect(performance.now() - begun).toBeLessThan(20_000)
   return result
 }
 
