@@ -16,6 +16,7 @@ import { writeItem } from '../../../store/items.ts'
 import { sizeOf } from '../../../store/rows.ts'
 import { startCluster } from '../../cluster.ts'
 import { commandTask, TestFramework } from '../../framework.ts'
+import { countLife } from './life.ts'
 import { type StillClock, stillClock } from './still-clock.ts'
 import { type Asked, type World, world } from './world.ts'
 
@@ -72,6 +73,7 @@ export async function countOperations(): Promise<Operations> {
     ...agent,
     ...(await stream(clock)),
     ...(await delivery(clock)),
+    ...(await countLife(clock)),
   }
 }
 

@@ -12,6 +12,7 @@ import type { QueueMessage } from '../../../functions/ports/queues.ts'
 import { sqsQueues } from '../../../functions/ports/queues-sqs.ts'
 import type { SqsCalls } from '../../../functions/ports/sqs-calls.ts'
 import { schedulerRoutes } from '../../../functions/scheduler/routes.ts'
+import type { Framework } from '../../../master/model.ts'
 import type { AgentCall, RegisterCall } from '../../../protocol/agent-messages.ts'
 import type { Clock } from '../../../protocol/clock.ts'
 import { counted } from '../../../store/counting.ts'
@@ -33,6 +34,7 @@ export interface World {
   count(work: () => Promise<unknown>): Promise<Asked>
   register(count: number): Promise<void>
   agentCall(call: AgentCall): Promise<unknown>
+  schedulerCall(framework: Framework, call: object): Promise<void>
   /** A batch of beats, one of each of the first agents. */
   beat(count: number): Promise<void>
   /** A framework whose stream stays open until `closed`, or one that is called by webhook: its id. */
@@ -99,6 +101,13 @@ export async function world(clock: Clock, settings: object = {}): Promise<World>
       assert.equal(answer.status, 200, String(answer.body))
       return JSON.parse(String(answer.body))
     },
+    async schedulerCall({ frameworkId, streamId }, call) {
+      const [route] = schedulerRoutes(env)
+      const whole = { framework_id: { value: frameworkId }, ...call }
+      const asked = request('/api/v1/scheduler', whole, { 'mesos-stream-id': streamId })
+      const answer = await route?.methods.POST?.(asked)
+      assert.equal(answer?.status, 202, String(answer?.body))
+    },
     async beat(count) {
       number++
       const batch = agents.slice(0, count).map(({ agentId, incarnation, group }, index): QueueMessage => {
@@ -143,8 +152,8 @@ function digestOf(agentId: string): string {
   return createHash('sha256').update(agentId).digest('hex').slice(0, 16)
 }
 
-function request(path: string, body: unknown) {
-  const headers = { 'content-type': 'application/json', accept: 'application/json' }
+function request(path: string, body: unknown, more: Readonly<Record<string, string>> = {}) {
+  const headers = { 'content-type': 'application/json', accept: 'application/json', ...more }
   return {
     method: 'POST',
     path,

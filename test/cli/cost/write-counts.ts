@@ -13,5 +13,7 @@ const counts = {
   operations: { ...(await countOperations()), ...(await countTask()) },
 }
 writeFileSync(join(ROOT, 'cli/cost/counts.json'), `${JSON.stringify(counts, null, 2)}\n`)
-console.log('cli/cost/counts.json written; now `node bench/cost-plot.ts`')
+console.log(
+  'cli/cost/counts.json written; now `node bench/cost-plot.ts` and `vitest run test/cli/cost/bill.test.ts --update`',
+)
 process.exit(0)
