@@ -47,7 +47,7 @@ export function allocationNudges(queues: MessageSource): AllocationNudges {
           lookedAt = Number.NEGATIVE_INFINITY
           log.error('allocation failed', { error: String(error) })
         })
-        if (wanted.length > 0) continue
+        if (wanted.length > 0 || signal.aborted) continue
         const waiting = new AbortController()
         wake = () => waiting.abort()
         const end = () => waiting.abort()
