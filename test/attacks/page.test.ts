@@ -21,7 +21,7 @@ describe('docs/security.md', () => {
   })
 
   test.each(rows.map(([, number = '', , , , tests = '']) => [number, tests]))(
-    '%s is tried by %s',
+    'names what tries %s: %s',
     (number, tests) => {
       const files = [...tests.matchAll(/`([^`]+)`/g)].map(([, name]) => join(ROOT, 'test', `${name}.test.ts`))
       expect(files.length > 0).toBe(!WITHOUT_TESTS.includes(number))

@@ -66,18 +66,19 @@ describe('A20: on a terminal', () => {
   })
 
   test.each([
-    ['agents'],
-    ['frameworks'],
-    ['frameworks', '--json'],
-    ['tasks'],
-    ['tasks', '--json'],
-    ['task', 'inspect', 't'],
-    ['task', 'inspect', 't', '--json'],
-    ['task', 'kill', 't'],
-    ['task', 'logs', 't'],
-    ['framework', 'teardown', 'nobody\u001b[2J'],
-    ['agents', '--json'],
-  ])('meseta %s %s %s', async (...args) => {
+    'agents',
+    'agents --json',
+    'frameworks',
+    'frameworks --json',
+    'tasks',
+    'tasks --json',
+    'task inspect t',
+    'task inspect t --json',
+    'task kill t',
+    'task logs t',
+    `framework teardown ${EVIL[0]}`,
+  ])('meseta %j', async (command) => {
+    const args = command.split(' ')
     const one = beginMeseta(args, {
       MESETA_MASTER: `http://127.0.0.1:${server.port}`,
       MESETA_PRINCIPAL: 'alice',
