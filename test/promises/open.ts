@@ -1,4 +1,4 @@
-// The promises that may be open, each with what it waits for; every other one must be proven.
+// The promises and attacks that may be open, each with what it waits for; every other promise must be proven.
 
 export interface Open {
   /** `part`: the rest of it must be proven; `whole`: nothing of it is there yet. */
@@ -22,5 +22,12 @@ export const MAY_BE_OPEN: Readonly<Record<string, Open>> = {
   F93: { extent: 'whole', waitsFor: 'the built-in service scheduler' },
   F94: { extent: 'whole', waitsFor: 'the built-in service scheduler' },
   F95: { extent: 'whole', waitsFor: 'the built-in service scheduler' },
+  A5: { extent: 'whole', waitsFor: 'volumes and reservations by frameworks (both are refused until then)' },
+  A8: { extent: 'part', waitsFor: 'tokens of executors (what an executor says of others is refused)' },
+  A19: { extent: 'whole', waitsFor: 'containers that can be given rights' },
+  A21: {
+    extent: 'part',
+    waitsFor: 'a task on a real instance that tries (the rules that keep it out are tested)',
+  },
   F96: { extent: 'whole', waitsFor: 'the built-in cron scheduler' },
 }

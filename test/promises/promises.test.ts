@@ -99,9 +99,9 @@ describe('how a promise stands', () => {
 })
 
 describe('the tables', () => {
-  const known = new Set(promises().map(({ number }) => number))
+  const known = new Set([...promises(), ...attacks()].map(({ number }) => number))
 
-  test('name promises', () => {
+  test('name promises and attacks', () => {
     for (const number of [...Object.keys(SIMULATED), ...Object.keys(LIVE), ...Object.keys(MAY_BE_OPEN)])
       expect(known).toContain(number)
   })
