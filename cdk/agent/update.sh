@@ -19,6 +19,9 @@ wait_s=${MESETA_UPDATE_WAIT:-60}
 settle_s=${MESETA_UPDATE_SETTLE:-5}
 force=
 
+# setting NAME: as install.sh wrote it
+setting() { sed -n "s/^$1=//p" "$root/etc/meseta/agent.env"; }
+
 # The word of the running agent: `ID PID`, or nothing when it is not registered.
 registered() {
   local id pid
@@ -130,9 +133,10 @@ update() {
 
 # Asked every few minutes: says nothing when there is nothing to do.
 update_to_wanted() {
-  local wanted
-  [ -n "${MESETA_RELEASE_PARAMETER:-}" ] || die "MESETA_RELEASE_PARAMETER is not set: no deployment says what is wanted"
-  wanted=$(aws ssm get-parameter --name "$MESETA_RELEASE_PARAMETER" --query Parameter.Value --output text)
+  local parameter wanted
+  parameter=$(setting MESETA_RELEASE_PARAMETER)
+  [ -n "$parameter" ] || die "MESETA_RELEASE_PARAMETER is not in agent.env: no deployment says what is wanted"
+  wanted=$(aws ssm get-parameter --name "$parameter" --query Parameter.Value --output text)
   [ "$wanted" != "$(cat "$home/current/from")" ] || return 0
   if grep -qxF -- "$wanted" "$home/failed" 2>/dev/null; then return 0; fi
   # Three words, as the deployment writes them.
@@ -160,6 +164,8 @@ main() {
   [ $# -gt 0 ] || die "which release? a folder, a .zip, s3://… or https://…; --wanted; --back"
   exec 9>"$home/lock"
   flock -n 9 || die "another update is under way"
+  AWS_REGION=$(setting AWS_REGION)
+  export AWS_REGION
   finish_earlier
   case $1 in
     --wanted) update_to_wanted ;;

@@ -195,10 +195,11 @@ export class EmptyRoot {
 
   /** Command line and environment of a unit, out of its file, in this root. */
   #unit(name: string): { command: readonly string[]; environment: Record<string, string> } {
-    const text = readFileSync(this.at(`etc/systemd/system/${name}`), 'utf8')
-    const setting = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1]
-    const file = readFileSync(this.at(setting('EnvironmentFile') ?? ''), 'utf8')
-    const lines = file.split('\n').filter((line) => line.includes('='))
+    const unit = readFileSync(this.at(`etc/systemd/system/${name}`), 'utf8')
+    const setting = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1]
+    const file = setting('EnvironmentFile')
+    const settings = file === undefined ? '' : readFileSync(this.at(file), 'utf8')
+    const lines = settings.split('\n').filter((line) => line.includes('='))
     const environment = Object.fromEntries(
       lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
     )
