@@ -3,6 +3,7 @@ import { type Cloud, LOG, startCloud, timed } from './cloud.ts'
 import { connect } from './connect.ts'
 import { type Connector, startConnector } from './connector.ts'
 import { detect } from './detect.ts'
+import { find } from './find.ts'
 import { lambdaFramework } from './lambda-framework.ts'
 import { sqs } from './sqs.ts'
 import { webhook } from './webhook.ts'
@@ -16,6 +17,7 @@ export interface Told {
 export type Part = (cloud: Cloud, connector: Connector, told: Told) => Promise<void>
 
 const PARTS: Readonly<Record<string, Part>> = {
+  find,
   webhook,
   sqs,
   // It waits for the schedule's minute; then the cluster's ticks are dense, too.
