@@ -60,8 +60,8 @@ The cluster is at ${Url}
 All outputs are in ${OUTPUTS_FILE}. What to do next:
 
   npm run credentials --${named} add me           # prints a secret: set MESETA_PRINCIPAL=me, MESETA_SECRET to it
-  npx meseta agent start --master ${Url} --work-dir /tmp/meseta-agent
-  npx meseta connect --url ${Url}
-  npx meseta run -- echo hello                    # through the connector, at 127.0.0.1:5050
+  npx meseta --stack ${stack} agent start --work-dir /tmp/meseta-agent
+  npx meseta --stack ${stack} run -- echo hello
+  npx meseta --stack ${stack} connect                 # for frameworks: their master at 127.0.0.1:5050
   npm run destroy:local                           # leaves nothing`)
 }
