@@ -4,7 +4,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { Clock } from '../protocol/clock.ts'
 import { basicHeader, clearTextError } from '../protocol/credentials.ts'
-import { NoCredentials } from './far-end.ts'
+import { InTheClear } from './far-end.ts'
 
 export interface Unsigned {
   readonly method: string
@@ -27,7 +27,7 @@ export const PASSED: Credentials = {
   kind: 'passed',
   async authorize({ url, headers }) {
     const refused = headers.authorization === undefined ? undefined : clearTextError(url)
-    if (refused !== undefined) throw new NoCredentials(refused)
+    if (refused !== undefined) throw new InTheClear(refused)
     return headers
   },
 }

@@ -43,8 +43,11 @@ export class FarEndAway extends Error {
   }
 }
 
-/** Nothing was sent: there is nothing to sign with, or what there is must not go this way. */
+/** Nothing was sent: there is nothing to sign with. */
 export class NoCredentials extends Error {}
+
+/** Nothing was sent: the secret in it must not go this way. Trying again changes nothing. */
+export class InTheClear extends NoCredentials {}
 
 export interface FarEnd {
   readonly base: URL

@@ -9,8 +9,7 @@ import { decodeMessage } from '../protocol/codec.ts'
 import { parseContentType } from '../protocol/media-types.ts'
 import type { SchedulerCall } from '../protocol/messages.ts'
 import { type FarEnd, FarEndAway } from './far-end.ts'
-import { answer, passBack, passedOn, passWhole } from './passing.ts'
-import { awaySentence } from './poll.ts'
+import { answer, answerAway, passBack, passedOn, passWhole } from './passing.ts'
 import { type Sessions, sessions } from './subscribing.ts'
 
 export interface FrontOptions {
@@ -116,7 +115,7 @@ async function serve(
     }
   } catch (error) {
     if (!outgoing.destroyed && !outgoing.headersSent) {
-      answer(outgoing, 503, `${awaySentence(options.farEnd, error)}; try again`)
+      answerAway(outgoing, options.farEnd, error)
     }
   }
 }

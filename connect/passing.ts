@@ -1,6 +1,7 @@
 // Passing answers on: what belongs to one connection stays there, everything else goes through as it came.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FarEnd, Incoming, Whole } from './far-end.ts'
+import { type FarEnd, type Incoming, InTheClear, type Whole } from './far-end.ts'
+import { awaySentence } from './poll.ts'
 import { refusalSentence } from './refusals.ts'
 
 /** Of one connection, not of the message. */
@@ -64,6 +65,12 @@ export function answer(outgoing: ServerResponse, status: number, said: string): 
     ...(status === 503 ? { 'retry-after': '1' } : {}),
   })
   outgoing.end(said)
+}
+
+/** What a client hears whose request was not answered by the far end. */
+export function answerAway(outgoing: ServerResponse, farEnd: FarEnd, error: unknown): void {
+  if (error instanceof InTheClear) answer(outgoing, 403, error.message)
+  else answer(outgoing, 503, `${awaySentence(farEnd, error)}; try again`)
 }
 
 /** Headers of the message, without those of the connection. */

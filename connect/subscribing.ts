@@ -6,8 +6,7 @@ import { type MediaType, parseContentType } from '../protocol/media-types.ts'
 import type { SchedulerCall, SchedulerEvent } from '../protocol/messages.ts'
 import { encodeRecord, RecordDecoder } from '../protocol/recordio.ts'
 import { type FarEnd, type Incoming, type Outgoing, readBytes } from './far-end.ts'
-import { answer, passBack, passedOn } from './passing.ts'
-import { awaySentence } from './poll.ts'
+import { answer, answerAway, passBack, passedOn } from './passing.ts'
 import { PEER_GONE, type Peer, runSession } from './session.ts'
 
 export interface Sessions {
@@ -109,7 +108,7 @@ async function begin(
       { isRepeatable: false, withinMs: SUBSCRIBE_WITHIN_MS },
     )
   } catch (error) {
-    if (!outgoing.destroyed) answer(outgoing, 503, `${awaySentence(farEnd, error)}; try again`)
+    if (!outgoing.destroyed) answerAway(outgoing, farEnd, error)
     return undefined
   }
   const mediaType = parseContentType(String(got.headers['content-type'] ?? ''))

@@ -183,6 +183,43 @@ describe('what is refused here', () => {
   })
 })
 
+test.each(['/state', '/api/v1/scheduler'])(
+  'S22: %s with a secret does not leave in the clear',
+  async (path) => {
+    const far = farEnd({
+      url: 'http://10.255.255.1:5050',
+      credentials: PASSED,
+      clock: systemClock,
+      random: () => 0,
+    })
+    const front = await startFront({
+      farEnd: far,
+      clock: systemClock,
+      random: () => 0,
+      log: () => {},
+      host: '127.0.0.1',
+      port: 0,
+    })
+    try {
+      const framework_info = { user: 'u', name: 'n' }
+      const refused = await send(`http://127.0.0.1:${front.port}${path}`, {
+        method: path === '/state' ? 'GET' : 'POST',
+        headers: { ...JSON_TYPE, authorization: 'Basic x' },
+        ...(path === '/state'
+          ? {}
+          : { body: JSON.stringify({ type: 'SUBSCRIBE', subscribe: { framework_info } }) }),
+      })
+      expect([refused.status, refused.text]).toEqual([
+        403,
+        expect.stringMatching(/in the clear; use its https/),
+      ])
+    } finally {
+      await front.stop()
+      far.close()
+    }
+  },
+)
+
 describe('a far end that says not now', () => {
   test.each([429, 500, 502, 503, 504])('%i: a KILL is sent again until it is taken', async (status) => {
     const { url, seen } = await world((_, number) => (number < 3 ? { status } : { status: 202 }))
@@ -291,7 +328,7 @@ describe('the first look', () => {
     [{ status: 501, body: 'There is no such call here' }, false, /does not deliver events by poll/],
     [{ status: 401 }, false, /frameworks must send their principal/],
     [{ status: 403, body: '{"message":"Missing Authentication Token"}' }, true, /lack its stage/],
-    [{ status: 403, body: '{"message":"not authorized"}' }, true, /--user|--profile/],
+    [{ status: 403, body: '{"message":"not authorized"}' }, true, /--principal|--profile/],
     [{ status: 404 }, true, /no Meseta/],
     [{ status: 200, body: '<html>' }, true, /no Meseta/],
     [{ status: 503 }, false, /tried again/],
@@ -303,7 +340,10 @@ describe('the first look', () => {
 
   test('a secret that is not taken ends it', async () => {
     const found = await looked({ status: 401 }, basic({ principal: 'us', secret: 'wrong' }))
-    expect(found).toMatchObject({ isHopeless: true, sentence: expect.stringMatching(/does not know this principal with this secret/) })
+    expect(found).toMatchObject({
+      isHopeless: true,
+      sentence: expect.stringMatching(/does not know this principal with this secret/),
+    })
     expect(found.sentence).not.toContain('wrong')
   })
 
