@@ -1,23 +1,16 @@
 // A scheduler written for Mesos, behind the connector, does not know; deployments and restarts happen behind one stream.
-import { execFile } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { commandTask, TestFramework } from '../framework.ts'
-import { ROOT } from '../vitest.ts'
+import { runForeignScheduler } from '../live/mesos-framework.ts'
 import { timed } from './cloud.ts'
 import type { Part } from './run.ts'
 
 const WITHIN_MS = 120_000
 
 export const connect: Part = async (cloud, connector, { check, say }) => {
-  const foreign = await timed(() => runForeign(connector.url))
-  for (const line of foreign.value) check(line.startsWith('ok '), line.replace(/^\w+ /, ''))
-  check(
-    foreign.value.length >= 5,
-    'a scheduler written for Mesos lived from its subscription to its teardown',
-  )
-  say(`which took ${foreign.seconds} s`)
+  const foreign = await timed(() => runForeignScheduler(connector.url, check))
+  say(`a scheduler written for Mesos lived from its subscription to its teardown in ${foreign.seconds} s`)
 
   const info = { checkpoint: true, failover_timeout: 600 }
   const framework = await TestFramework.subscribe(connector.url, { info })
@@ -58,14 +51,4 @@ export const connect: Part = async (cloud, connector, { check, say }) => {
   async function versionOf(name: string): Promise<string> {
     return await cloud.liveVersion(name)
   }
-}
-
-/** A line for each thing that it checked. */
-async function runForeign(url: string): Promise<readonly string[]> {
-  const args = [join(ROOT, 'bin', 'run.js'), 'test/cloud/foreign.ts', url]
-  // Its status is in its lines.
-  const said = await promisify(execFile)(process.execPath, args).catch(
-    (error: { readonly stdout: string }) => error,
-  )
-  return said.stdout.split('\n').filter((line) => /^(ok|FAILED) /.test(line))
 }

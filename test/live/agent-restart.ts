@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { commandTask, TestFramework } from '../framework.ts'
 import { ROOT } from '../vitest.ts'
 import { startLiveCluster } from './cluster.ts'
-import { until } from './mesos-framework.ts'
 import type { Check } from './run.ts'
+import { until } from './until.ts'
 
 const TASKS = 10
 

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commandTask, TestFramework } from '../framework.ts'
 import { startLiveCluster } from './cluster.ts'
-import { until } from './mesos-framework.ts'
 import type { Check } from './run.ts'
+import { until } from './until.ts'
 
 const TASKS = 100
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { durationInfo } from '../../protocol/durations.ts'
 import { commandTask, send, TestFramework } from '../framework.ts'
 import { type LiveCluster, startLiveCluster } from './cluster.ts'
-import { until } from './mesos-framework.ts'
 import type { Check } from './run.ts'
+import { until } from './until.ts'
 
 const GRACE_SECONDS = 12
 const STUBBORN = "trap '' TERM; while :; do sleep 0.05; done"

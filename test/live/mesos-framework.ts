@@ -1,32 +1,10 @@
 // An unmodified scheduler from npm, written for Mesos 0.28: it runs tasks to their end, kills one, reconciles, ends.
-
-import type { EventEmitter } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { ROOT } from '../vitest.ts'
 import { startLiveCluster } from './cluster.ts'
 import type { Check } from './run.ts'
-
-/** The part of the package's scheduler that is used here. */
-interface ForeignScheduler extends EventEmitter {
-  subscribe(): void
-  kill(taskId: string, agentId: string): void
-  reconcile(taskId: string, agentId: string): void
-  teardown(): void
-}
-
-interface ForeignUpdate {
-  readonly status: {
-    readonly task_id: { readonly value: string }
-    readonly agent_id?: { readonly value: string }
-    readonly state: string
-    readonly reason?: string
-    readonly uuid?: string
-  }
-}
-
-const TASKS = 20
 
 export async function mesosFramework(check: Check): Promise<void> {
   const cluster = await startLiveCluster()
@@ -37,84 +15,14 @@ export async function mesosFramework(check: Check): Promise<void> {
   }
 }
 
-/** Runs it to its teardown against whatever is a master at the address. */
+/** Runs it to its teardown against whatever is a master at the address, in a process that ends with it. */
 export async function runForeignScheduler(master: string, check: Check): Promise<void> {
-  const logs = mkdtempSync(join(tmpdir(), 'meseta-foreign-'))
-  try {
-    const { Scheduler, Mesos } = createRequire(import.meta.url)('mesos-framework')
-    const mesos = Mesos.getMesos()
-    const resources = { cpus: 0.1, mem: 32, ports: 1, disk: 0 }
-    const command = (value: string) => new mesos.CommandInfo(null, null, true, value, null, null)
-    const scheduler: ForeignScheduler = new Scheduler({
-      masterUrl: '127.0.0.1',
-      port: Number(new URL(master).port),
-      frameworkName: 'foreign',
-      masterConnectionTimeout: 60,
-      restartStates: [],
-      logging: { path: logs, fileName: 'foreign.log', level: 'error' },
-      tasks: {
-        short: { priority: 1, instances: TASKS, commandInfo: command('echo hello'), resources },
-        long: { priority: 2, instances: 1, commandInfo: command('sleep 1000'), resources },
-      },
-    })
-    await drive(scheduler, check)
-  } finally {
-    rmSync(logs, { recursive: true, force: true })
-  }
-}
-
-async function drive(scheduler: ForeignScheduler, check: Check): Promise<void> {
-  const states = new Map<string, string>()
-  const updates: ForeignUpdate['status'][] = []
-  const errors: string[] = []
-  scheduler.on('update', ({ status }: ForeignUpdate) => {
-    updates.push(status)
-    states.set(status.task_id.value, status.state)
-  })
-  scheduler.on('error', (error: { readonly message?: string }) => errors.push(String(error.message ?? error)))
-  scheduler.on('ready', () => scheduler.subscribe())
-
-  const count = (state: string) => [...states.values()].filter((one) => one === state).length
-  await until(
-    '20 tasks finished and one running',
-    () => count('TASK_FINISHED') === TASKS && count('TASK_RUNNING') === 1,
+  const args = [join(ROOT, 'bin', 'run.js'), 'test/live/foreign.ts', master]
+  // Its status is in its lines.
+  const said = await promisify(execFile)(process.execPath, args, { cwd: ROOT }).catch(
+    (error: { readonly stdout: string }) => error,
   )
-  check(true, `${TASKS} tasks TASK_FINISHED`)
-
-  const running = updates.find((status) => states.get(status.task_id.value) === 'TASK_RUNNING')
-  if (running?.agent_id === undefined) throw new Error('the running task was reported without its agent')
-  scheduler.reconcile(running.task_id.value, running.agent_id.value)
-  await until('the answer to reconcile', () =>
-    updates.some((status) => status.reason === 'REASON_RECONCILIATION'),
-  )
-  const answer = updates.find((status) => status.reason === 'REASON_RECONCILIATION')
-  check(
-    answer?.state === 'TASK_RUNNING' && answer.uuid === undefined,
-    'reconcile answers TASK_RUNNING without a uuid',
-  )
-
-  scheduler.kill(running.task_id.value, running.agent_id.value)
-  await until('TASK_KILLED', () => states.get(running.task_id.value) === 'TASK_KILLED')
-  check(count('TASK_KILLED') === 1, 'one task TASK_KILLED')
-
-  // Calls that cross the teardown are refused, as they should be: what the client met until then is what counts.
-  const met = errors.filter((error) => !/connection was closed/.test(error))
-  check(met.length === 0, `the client met no error${met.length === 0 ? '' : `: ${met[0]}`}`)
-  const torn = new Promise<void>((resolve) => scheduler.once('sent_teardown', resolve))
-  scheduler.teardown()
-  await torn
-  check(true, 'teardown was taken')
-}
-
-/** Waits up to 60 s. */
-export async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  withinMs = 60_000,
-): Promise<void> {
-  const deadline = performance.now() + withinMs
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${withinMs / 1_000} s`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  const lines = said.stdout.split('\n').filter((line) => /^(ok|FAILED) /.test(line))
+  for (const line of lines) check(line.startsWith('ok '), line.replace(/^\w+ /, ''))
+  if (lines.length < 5) check(false, 'the scheduler lived from its subscription to its teardown')
 }

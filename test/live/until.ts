@@ -2,11 +2,11 @@
 
 const LOOK_MS = 20
 
-/** Looks until it holds; throws a sentence after so many ms. */
+/** Looks until it holds; throws a sentence after so many ms, a minute unless told. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  withinMs: number,
+  withinMs = 60_000,
 ): Promise<void> {
   for (const end = performance.now() + withinMs; ; ) {
     if (await holds()) return
