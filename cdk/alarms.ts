@@ -1,4 +1,8 @@
 // The alarms of docs/runbooks/, under their names, and a dashboard that shows what they are set on.
+//
+//   gauges    lines that the detector writes each minute, from which CloudWatch makes metrics by itself
+//   counts    lines of the logs that name trouble, counted by filters: a metric costs only where there is some
+//   AWS's own ages and depths of queues, throttles, errors
 import { Duration } from 'aws-cdk-lib'
 import {
   Alarm,
@@ -12,7 +16,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
@@ -25,12 +29,17 @@ export interface AlarmsProps {
   readonly prefix: string
   readonly functions: Functions
   readonly queues: Queues
-  readonly table: TableV2
+  readonly table: ITableV2
   readonly topic: ITopic
-  /** Of the profile, seconds. */
-  readonly timeoutSeconds: number
+  readonly profile: ProfileTimes
   /** Whether alarms may be set on sums. */
   readonly hasMetricMath: boolean
+}
+
+/** Of the profile, seconds. */
+export interface ProfileTimes {
+  readonly timeoutSeconds: number
+  readonly tickSeconds: number
 }
 
 interface Ringing {
@@ -45,45 +54,78 @@ interface Ringing {
   readonly missing?: TreatMissingData
 }
 
+/** What a function says in its log, and whose log is searched for it. */
+type Said = readonly (readonly [event: string, of: readonly FunctionName[]])[]
+
 const MINUTE = Duration.minutes(1)
+const DOORS = ['scheduler', 'operator', 'agents'] as const
 const TABLE_USERS = FUNCTIONS.filter((name) => name !== 'authorizer')
+const WRITERS = TABLE_USERS.filter((name) => name !== 'planner')
+const QUEUE_READERS = ['heartbeats', 'allocator', 'detector', 'instance-events', 'notifier'] as const
+/** Called all the time; who is throttled among them is so because the account has no concurrency left. */
+const BUSY = [...DOORS, 'heartbeats', 'allocator', 'detector', 'notifier'] as const
+
+/** The lines that are counted, by the metric they add to; each event stands in the code of each of its functions. */
+export const COUNTED = {
+  MassExpiry: [['alarm: mass expiry held back', ['detector']]],
+  MachinesNotLookedUp: [['machines not looked up', ['detector', 'instance-events']]],
+  Conflicts: [['conflicted', WRITERS]],
+  SentAway: [['asked to come back', DOORS]],
+  StoreRetried: [['store retried', TABLE_USERS]],
+  Unacknowledged: [['updates not acknowledged', ['scheduler', 'operator', 'notifier']]],
+  DeliveriesFailed: [['delivery failed', ['notifier']]],
+  Away: [
+    ['mailbox away', ['scheduler']],
+    ['nudge lost', WRITERS],
+    ['canaries not sent', ['detector']],
+    ['beats not written', ['heartbeats']],
+    ['ticks not sent', ['planner']],
+  ],
+  Failures: [
+    ['request failed', DOORS],
+    ['not started', DOORS],
+    ['batch failed', QUEUE_READERS],
+    ['detector failed', ['detector']],
+    ['pass failed', ['detector']],
+    ['part failed', ['detector', 'agents', 'instance-events', 'operator']],
+    ['delivery broke off', ['notifier']],
+  ],
+} as const satisfies Readonly<Record<string, Said>>
 
 export function alarms(scope: Construct, props: AlarmsProps): readonly Alarm[] {
-  const ringing = [...ofDetection(scope, props), ...ofWork(scope, props)]
+  const ringing = [...ofDetection(scope, props), ...ofWork(scope, props), ...ofTrouble(scope, props)]
   const made = ringing.map((one) => ring(scope, one, props.topic))
   dashboard(scope, props, ringing)
   return made
 }
 
-/** Is anybody heard? The gauges of the same names come from GET_METRICS; these need nobody who asks. */
+/** Is anybody heard? */
 function ofDetection(scope: Construct, props: AlarmsProps): readonly Ringing[] {
-  const { functions, queues, timeoutSeconds } = props
+  const { timeoutSeconds, tickSeconds } = props.profile
   return [
     {
       id: 'HearingBroken',
       page: 'hearing-broken',
-      says: 'Canaries are not sent or beats not written for five minutes: nobody is declared lost meanwhile',
-      metric: counted(scope, props, 'HearingBroken', [
-        ['canaries not sent', ['detector']],
-        ['beats not written', ['heartbeats']],
-      ]),
-      threshold: 1,
+      says: 'For five minutes hearing began anew before a timeout was over: nobody is declared lost meanwhile',
+      metric: gauge(props, 'hearing_secs'),
+      threshold: timeoutSeconds,
+      is: Is.LESS_THAN_THRESHOLD,
       periods: 5,
     },
     {
       id: 'GuardHoldsRemovals',
       page: 'guard-holds-removals',
       says: 'Too many agents are silent at once: their removal is held back',
-      metric: counted(scope, props, 'MassExpiry', [['alarm: mass expiry held back', ['detector']]]),
+      metric: counted(scope, props, 'MassExpiry'),
       threshold: 1,
     },
     {
       id: 'DetectorLate',
       page: 'detector-late',
-      says: 'No tick for three minutes: no deadline passes, nobody is declared lost',
-      metric: functions.detector.fn.metricInvocations({ period: MINUTE, statistic: 'Sum' }),
-      threshold: 1,
-      is: Is.LESS_THAN_THRESHOLD,
+      says: 'For three minutes no tick was written, or only late ones: no deadline passes, nobody is declared lost',
+      metric: gauge(props, 'tick_age_secs'),
+      // A queue may take a few seconds, however dense the ticks.
+      threshold: Math.max(5, 5 * tickSeconds),
       periods: 3,
       missing: TreatMissingData.BREACHING,
     },
@@ -91,7 +133,7 @@ function ofDetection(scope: Construct, props: AlarmsProps): readonly Ringing[] {
       id: 'BeatsLate',
       page: 'beats-late',
       says: 'Beats wait in their queue for more than half of the timeout',
-      metric: queues.heartbeats.metricApproximateAgeOfOldestMessage({ period: MINUTE, statistic: 'Maximum' }),
+      metric: gauge(props, 'oldest_canary_age_secs'),
       threshold: Math.max(2, timeoutSeconds / 2),
       periods: 2,
     },
@@ -99,9 +141,7 @@ function ofDetection(scope: Construct, props: AlarmsProps): readonly Ringing[] {
       id: 'MachinesNotLookedUp',
       page: 'machines-not-looked-up',
       says: 'EC2 does not answer questions about instances',
-      metric: counted(scope, props, 'MachinesNotLookedUp', [
-        ['machines not looked up', ['detector', 'instance-events', 'agents']],
-      ]),
+      metric: counted(scope, props, 'MachinesNotLookedUp'),
       threshold: 1,
       periods: 5,
     },
@@ -109,23 +149,38 @@ function ofDetection(scope: Construct, props: AlarmsProps): readonly Ringing[] {
 }
 
 function ofWork(scope: Construct, props: AlarmsProps): readonly Ringing[] {
-  const { queues, functions } = props
   return [
     {
       id: 'DeadLetters',
       page: 'dead-letters',
       says: 'A message was put aside because it failed again and again',
-      metric: queues['dead-letters'].metricApproximateNumberOfMessagesVisible({
+      metric: props.queues['dead-letters'].metricApproximateNumberOfMessagesVisible({
         period: MINUTE,
         statistic: 'Maximum',
       }),
       threshold: 1,
     },
     {
+      id: 'Unacknowledged',
+      page: 'unacknowledged',
+      says: 'A framework that is there has not acknowledged an update for ten minutes',
+      metric: counted(scope, props, 'Unacknowledged'),
+      threshold: 1,
+      periods: 3,
+    },
+    {
+      id: 'DeliveriesFailing',
+      page: 'deliveries-failing',
+      says: 'The webhook or the queue of a framework takes nothing for half a minute',
+      metric: counted(scope, props, 'DeliveriesFailed'),
+      // Tries are 1, 2, 4, 8, 10 s apart.
+      threshold: 4,
+    },
+    {
       id: 'Conflicts',
       page: 'conflicts',
       says: 'More than twenty conflicts a second',
-      metric: counted(scope, props, 'Conflicts', [['"event":"conflicted"', TABLE_USERS]]),
+      metric: counted(scope, props, 'Conflicts'),
       threshold: 20 * 60,
       periods: 3,
     },
@@ -133,17 +188,20 @@ function ofWork(scope: Construct, props: AlarmsProps): readonly Ringing[] {
       id: 'SentAway',
       page: 'conflicts',
       says: 'Callers are answered 503',
-      metric: counted(scope, props, 'SentAway', [
-        ['asked to come back', ['scheduler', 'operator', 'agents']],
-      ]),
+      metric: counted(scope, props, 'SentAway'),
       threshold: 1,
       periods: 2,
     },
+  ]
+}
+
+function ofTrouble(scope: Construct, props: AlarmsProps): readonly Ringing[] {
+  return [
     {
       id: 'Throttles',
       page: 'throttles',
       says: 'More than one call of the table a second needs a second try',
-      metric: counted(scope, props, 'StoreRetried', [['store retried', TABLE_USERS]]),
+      metric: counted(scope, props, 'StoreRetried'),
       threshold: 60,
       periods: 3,
     },
@@ -151,15 +209,18 @@ function ofWork(scope: Construct, props: AlarmsProps): readonly Ringing[] {
       id: 'Away',
       page: 'away',
       says: 'The table or queues are away',
-      metric: counted(scope, props, 'Away', [
-        ['mailbox away', ['scheduler']],
-        ['queue away', TABLE_USERS],
-        ['nudge lost', TABLE_USERS],
-      ]),
+      metric: counted(scope, props, 'Away'),
       threshold: 1,
       periods: 3,
     },
-    ...(props.hasMetricMath ? [functionsThrottled(functions)] : []),
+    {
+      id: 'Failing',
+      page: 'failing',
+      says: 'Functions fail by an error that nobody expected',
+      metric: counted(scope, props, 'Failures'),
+      threshold: 3,
+    },
+    ...(props.hasMetricMath ? [functionsThrottled(props.functions)] : []),
   ]
 }
 
@@ -169,7 +230,7 @@ function functionsThrottled(functions: Functions): Ringing {
     page: 'throttles',
     says: 'Lambda has no concurrency left for the functions of this cluster',
     metric: sum(
-      FUNCTIONS.map((name) => functions[name].fn.metricThrottles({ period: MINUTE })),
+      BUSY.map((name) => functions[name].fn.metricThrottles({ period: MINUTE })),
       'throttled calls',
     ),
     threshold: 1,
@@ -177,21 +238,32 @@ function functionsThrottled(functions: Functions): Ringing {
   }
 }
 
+/** Where functions/lambda/gauges.ts puts them. */
+function namespaceOf({ prefix }: Pick<AlarmsProps, 'prefix'>): string {
+  return `Meseta/${prefix}`
+}
+
+/** What the detector says of itself each minute. */
+function gauge(props: Pick<AlarmsProps, 'prefix'>, metricName: string): Metric {
+  return new Metric({
+    namespace: namespaceOf(props),
+    metricName,
+    dimensionsMap: { cluster: props.prefix },
+    period: MINUTE,
+    statistic: 'Maximum',
+  })
+}
+
 /** Lines of the logs as a number per minute: one metric, to which filters of several logs add. */
-function counted(
-  scope: Construct,
-  { prefix, functions }: AlarmsProps,
-  metricName: string,
-  lines: readonly (readonly [phrase: string, of: readonly FunctionName[]])[],
-): Metric {
-  const metricNamespace = `Meseta/${prefix}`
+function counted(scope: Construct, props: AlarmsProps, metricName: keyof typeof COUNTED): Metric {
+  const metricNamespace = namespaceOf(props)
   const filters = new Construct(scope, `${metricName}Lines`)
-  for (const [index, [phrase, names]] of lines.entries()) {
+  const lines: Said = COUNTED[metricName]
+  for (const [index, [event, names]] of lines.entries()) {
     for (const name of names) {
       new MetricFilter(filters, `${pascal(name)}${index}`, {
-        logGroup: functions[name].logs,
-        // A phrase between quotes; its own quotes are escaped.
-        filterPattern: FilterPattern.literal(JSON.stringify(phrase)),
+        logGroup: props.functions[name].logs,
+        filterPattern: FilterPattern.literal(patternOf(event)),
         metricNamespace,
         metricName,
         metricValue: '1',
@@ -199,6 +271,11 @@ function counted(
     }
   }
   return new Metric({ namespace: metricNamespace, metricName, period: MINUTE, statistic: 'Sum' })
+}
+
+/** The line of one event: a text between quotes, with its own quotes escaped. Lambda writes time and request before it. */
+export function patternOf(event: string): string {
+  return JSON.stringify(`"event":"${event}"`)
 }
 
 function sum(metrics: readonly Metric[], label: string): MathExpression {
@@ -225,12 +302,31 @@ function ring(scope: Construct, one: Ringing, topic: ITopic): Alarm {
   return alarm
 }
 
-function dashboard(scope: Construct, { functions, table }: AlarmsProps, ringing: readonly Ringing[]): void {
+/** First what alarms are set on, then what explains them. */
+function dashboard(scope: Construct, props: AlarmsProps, ringing: readonly Ringing[]): void {
+  const { functions, table, queues } = props
   const board = new Dashboard(scope, 'Dashboard', { defaultInterval: Duration.hours(3) })
   const alarmed = ringing.map(({ id, metric }) => new GraphWidget({ title: id, left: [metric], width: 6 }))
   const each = (title: string, of: (name: FunctionName) => IMetric) =>
     new GraphWidget({ title, left: FUNCTIONS.map(of), width: 8 })
   board.addWidgets(...alarmed)
+  board.addWidgets(
+    new GraphWidget({ title: 'guard holds, seconds', left: [gauge(props, 'guard_secs')], width: 8 }),
+    new GraphWidget({
+      title: 'age of the oldest message, seconds',
+      left: (['heartbeats', 'ticks', 'allocate', 'notify', 'instance-events'] as const).map((name) =>
+        queues[name].metricApproximateAgeOfOldestMessage({
+          period: MINUTE,
+          statistic: 'Maximum',
+          label: name,
+        }),
+      ),
+      width: 8,
+    }),
+    each('throttles of functions', (name) =>
+      functions[name].fn.metricThrottles({ period: MINUTE, label: name }),
+    ),
+  )
   board.addWidgets(
     each('calls of functions', (name) =>
       functions[name].fn.metricInvocations({ period: MINUTE, label: name }),

@@ -26,6 +26,8 @@ export function propsOf(read: Read): MesetaProps & StackProps {
       ...(endpoint === undefined ? {} : { deliverToLoopback: true }),
       ...settingsOf(read),
     },
+    forAgents: numberOf(read, 'forAgents'),
+    table: text(read, 'table'),
     bundlesDir: text(read, 'bundlesDir'),
     schedulerResponses: choice(read, 'responses', ['stream', 'buffered']),
     rollout: choice(read, 'rollout', ['canary', 'allAtOnce']),
@@ -70,6 +72,11 @@ function agentsOf(read: Read): readonly AgentGroupProps[] {
 function text(read: Read, name: string): string | undefined {
   const value = read(name)
   return value === undefined || value === null ? undefined : String(value)
+}
+
+function numberOf(read: Read, name: string): number | undefined {
+  const given = text(read, name)
+  return given === undefined ? undefined : Number(given)
 }
 
 function choice<T extends string>(read: Read, name: string, values: readonly T[]): T | undefined {

@@ -15,7 +15,6 @@ import {
   LoggingFormat,
   Runtime,
 } from 'aws-cdk-lib/aws-lambda'
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
@@ -71,22 +70,25 @@ export function functions(parent: Construct, props: FunctionsProps): Functions {
   ) as unknown as Functions
 }
 
-/** Batches from the queues; only failed messages come again. */
+/** At once at most: a turn at a time is done, and a second one waits for the lease. */
+const MAX_CONCURRENCY: Partial<Readonly<Record<FunctionName, number>>> = { allocator: 2, detector: 2 }
+
+/**
+ * Batches from the queues; only failed messages come again. Not by the library's event source: that lets a function
+ * hide and show messages, too, which Lambda's poller does by itself.
+ */
 export function readQueues(functions: Functions, queues: Queues): void {
-  const reads = (name: FunctionName, queue: keyof Omit<Queues, 'agentQueueArn'>, maxConcurrency?: number) =>
-    functions[name].alias.addEventSource(
-      new SqsEventSource(queues[queue], {
-        batchSize: 10,
-        reportBatchItemFailures: true,
-        ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
-      }),
-    )
-  reads('heartbeats', 'heartbeats')
-  // A turn at a time is done; a second one waits for the lease.
-  reads('allocator', 'allocate', 2)
-  reads('detector', 'ticks', 2)
-  reads('instance-events', 'instance-events')
-  reads('notifier', 'notify')
+  for (const name of FUNCTIONS) {
+    const { reads } = RIGHTS[name]
+    if (reads === undefined) continue
+    const maxConcurrency = MAX_CONCURRENCY[name]
+    functions[name].alias.addEventSourceMapping('Messages', {
+      eventSourceArn: queues[reads].queueArn,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+      ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+    })
+  }
 }
 
 /** `instance-events` is `InstanceEvents`. */

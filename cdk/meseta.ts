@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { CfnOutput, RemovalPolicy, SecretValue, Stack, Validations } from 'aws-cdk-lib'
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { PermissionsBoundary, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
@@ -16,17 +16,15 @@ import { type Functions, functions, readQueues } from './functions.ts'
 import type { MesetaProps } from './props.ts'
 import { type Queues, queues } from './queues.ts'
 import { eachMinute } from './schedules.ts'
-import { table } from './table.ts'
+import { settingsOf, timesOf } from './settings.ts'
+import { table, tableNamed } from './table.ts'
 
 /** What `npm run bundle` makes, beside the sources and in the package alike. */
 const BUNDLES = fileURLToPath(new URL('../dist', import.meta.url))
 
-/** Of the profiles in master/settings.ts, seconds. */
-const TIMEOUT_SECONDS: Readonly<Record<string, number>> = { fast: 1.5, default: 9, mesos: 75 }
-
 /** `new Meseta(this, 'Cluster', {})` in any stack. Nothing is looked up, nothing is read from the environment. */
 export class Meseta extends Construct {
-  readonly table: TableV2
+  readonly table: ITableV2
   readonly queues: Queues
   readonly functions: Functions
   readonly api: RestApi
@@ -36,14 +34,14 @@ export class Meseta extends Construct {
   constructor(scope: Construct, id: string, props: MesetaProps = {}) {
     super(scope, id)
     const prefix = checkedPrefix(props.prefix ?? 'meseta')
-    const { settings = {}, emulator = {}, removalPolicy = RemovalPolicy.RETAIN } = props
+    const { emulator = {}, removalPolicy = RemovalPolicy.RETAIN } = props
+    const settings = settingsOf(props, prefix)
     const responses = props.schedulerResponses ?? 'stream'
     const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH
     const bundlesDir = props.bundlesDir ?? BUNDLES
-    const profile = String(settings.profile ?? 'default')
     if (props.permissionsBoundary !== undefined) PermissionsBoundary.of(this).apply(props.permissionsBoundary)
 
-    this.table = table(this, removalPolicy)
+    this.table = props.table === undefined ? table(this, removalPolicy) : tableNamed(this, props.table)
     this.queues = queues(this, prefix)
     this.secret = props.secret ?? principals(this, removalPolicy)
     const groupNames = (props.agents ?? []).map(({ name }) => `${prefix}-${name}`)
@@ -57,7 +55,7 @@ export class Meseta extends Construct {
       variables: {
         MESETA_TABLE: this.table.tableName,
         MESETA_QUEUE_PREFIX: prefix,
-        MESETA_SETTINGS: JSON.stringify({ profile, clusterName: prefix, ...settings }),
+        MESETA_SETTINGS: JSON.stringify(settings),
         MESETA_RESPONSES: responses,
         MESETA_AGENT_ROLE_ARN: role.roleArn,
         ...(emulator.endpoint === undefined ? {} : { AWS_ENDPOINT_URL: emulator.endpoint }),
@@ -90,7 +88,7 @@ export class Meseta extends Construct {
       queues: this.queues,
       table: this.table,
       topic: this.alarmTopic,
-      timeoutSeconds: TIMEOUT_SECONDS[profile] ?? 9,
+      profile: timesOf(settings.profile),
       hasMetricMath: emulator.noMetricMath !== true,
     })
     agentGroups(this, {

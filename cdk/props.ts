@@ -25,8 +25,18 @@ export type FunctionName = (typeof FUNCTIONS)[number]
 export interface MesetaProps {
   /** First part of the names of queues: letters, digits, `-`, `_`, at most 30. Two clusters of an account differ in it. */
   readonly prefix?: string | undefined
-  /** The setting `profile` and what differs from it, as functions/lambda/settings.ts checks it. */
+  /** The setting `profile` and what differs from it; functions/lambda/settings.ts has all names and checks values. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined
+  /**
+   * As many agents as there shall ever be; chooses the shards of beats and of the list of agents, see
+   * docs/operating.md. Default: 60. It may grow, never shrink: agents stay in their shard.
+   */
+  readonly forAgents?: number | undefined
+  /**
+   * Name of a table instead of one of its own: one that was restored (docs/operating.md). From then on every deployment
+   * must name it, for without it the cluster would begin anew in an empty one.
+   */
+  readonly table?: string | undefined
   /** Folder with `functions/<name>/index.mjs` and `agent/main.mjs`; `npm run bundle` makes `dist`. */
   readonly bundlesDir?: string | undefined
   /** `buffered` where the API cannot stream: SUBSCRIBE is a short stream then. */

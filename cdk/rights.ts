@@ -1,17 +1,56 @@
 // Who may do what: the rights of every function as one table, which its role gets and docs and tests read.
+//
+// Nothing here is guessed: test/cdk/rights.test.ts runs whole clusters with each function behind its own role, and
+// fails for what a role lacks as for what it never needed.
 import { Stack } from 'aws-cdk-lib'
 import { Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import type { FunctionName } from './props.ts'
 import type { Queues } from './queues.ts'
 
-type FunctionQueue = Exclude<keyof Queues, 'agentQueueArn'>
+export type FunctionQueue = Exclude<keyof Queues, 'agentQueueArn'>
+
+/**
+ * Parts of the one table, by how their partition keys begin; store/items.ts has them. IAM looks at keys only: what
+ * stands inside an item of ours, a function may write as it likes.
+ */
+export const PARTS = {
+  /** The cluster's identity, the tick, the allocator's lease. */
+  cluster: 'CLUSTER',
+  beats: 'BEATS#*',
+  /** The list of all agents. */
+  agents: 'AGENTS#*',
+  /** Ledgers and what runs. */
+  agent: 'AGENT#*',
+  /** Which agents ran on a machine. */
+  instance: 'INSTANCE#*',
+  /** The list of all frameworks. */
+  frameworks: 'FRAMEWORKS',
+  /** Gates, leases, tasks. */
+  framework: 'FRAMEWORK#*',
+  mail: 'MAIL#*',
+  losses: 'LOSSES',
+} as const
+export type Part = keyof typeof PARTS
+
+export const TABLE_ACTIONS = [
+  'GetItem',
+  'BatchGetItem',
+  'Query',
+  'PutItem',
+  'DeleteItem',
+  'ConditionCheckItem',
+] as const
+export type TableAction = (typeof TABLE_ACTIONS)[number]
 
 export interface Rights {
-  readonly table?: 'whole' | undefined
+  /** Items only: no function makes, changes or scans a table. */
+  readonly table?: Readonly<Partial<Record<TableAction, readonly Part[]>>> | undefined
   /** Queues it sends to; `agents` are those of all agents. */
   readonly sends?: readonly (FunctionQueue | 'agents')[] | undefined
-  /** Makes and deletes the queues of agents. */
+  /** The queue whose messages Lambda hands it. */
+  readonly reads?: FunctionQueue | undefined
+  /** Makes the queues of agents. */
   readonly makesAgentQueues?: true | undefined
   readonly deletesAgentQueues?: true | undefined
   /** Lists, takes out and puts back dead letters. */
@@ -25,55 +64,123 @@ export interface Rights {
 }
 
 const TELLS = ['agents', 'allocate', 'notify'] as const
+const ALL = Object.keys(PARTS) as readonly Part[]
+/** Nobody but an event of a machine asks which agents ran on it. */
+const KNOWN = ALL.filter((part) => part !== 'instance')
+/** Where an agent's loss, its return, its drain and the end of a hold write and remove. */
+const LIVES = {
+  puts: ['cluster', 'agents', 'agent', 'framework', 'mail', 'losses'],
+  removes: ['agent', 'framework', 'mail'],
+} as const satisfies Readonly<Record<string, readonly Part[]>>
 
-/** Exactly what the code of each uses. */
+/** Exactly what the code of each uses. Every one makes the cluster's item at the very first start. */
 export const RIGHTS: Readonly<Record<FunctionName, Rights>> = {
-  scheduler: { table: 'whole', sends: TELLS },
+  scheduler: {
+    table: {
+      GetItem: ['cluster', 'agents', 'agent', 'frameworks', 'framework', 'mail', 'losses'],
+      BatchGetItem: ['cluster', 'agents', 'agent', 'frameworks', 'framework', 'mail', 'losses'],
+      Query: ['agents', 'agent', 'framework', 'mail', 'losses'],
+      PutItem: ['cluster', 'agent', 'frameworks', 'framework', 'mail'],
+      DeleteItem: LIVES.removes,
+      ConditionCheckItem: ['agent', 'frameworks', 'framework'],
+    },
+    sends: TELLS,
+  },
+  // RESTORED works on all that there is.
   operator: {
-    table: 'whole',
+    table: {
+      GetItem: KNOWN,
+      BatchGetItem: KNOWN,
+      Query: ['agents', 'agent', 'frameworks', 'framework', 'mail', 'losses'],
+      PutItem: KNOWN,
+      DeleteItem: ['agents', ...LIVES.removes],
+      ConditionCheckItem: ['agent', 'framework'],
+    },
     sends: [...TELLS, 'ticks', 'instance-events', 'dead-letters'],
     readsDeadLetters: true,
   },
   agents: {
-    table: 'whole',
+    table: {
+      GetItem: ALL,
+      BatchGetItem: ALL,
+      Query: ['agent', 'frameworks', 'mail'],
+      PutItem: [...LIVES.puts, 'frameworks', 'instance'],
+      DeleteItem: LIVES.removes,
+      ConditionCheckItem: ['agent', 'frameworks'],
+    },
     sends: [...TELLS, 'heartbeats'],
     makesAgentQueues: true,
-    deletesAgentQueues: true,
-    looksUpInstances: true,
-    endsHooks: true,
   },
-  heartbeats: { table: 'whole', sends: TELLS },
-  allocator: { table: 'whole', sends: [...TELLS, 'dead-letters'] },
+  heartbeats: {
+    table: {
+      GetItem: ['cluster', 'beats', 'agent'],
+      BatchGetItem: ['agent'],
+      PutItem: ['cluster', 'beats'],
+    },
+    sends: ['agents'],
+    reads: 'heartbeats',
+  },
+  allocator: {
+    table: {
+      GetItem: ['cluster', 'agents', 'agent', 'mail'],
+      BatchGetItem: ['cluster', 'agents', 'agent', 'mail'],
+      Query: ['agents', 'agent', 'frameworks'],
+      PutItem: ['cluster', 'agent', 'mail'],
+      ConditionCheckItem: ['framework'],
+    },
+    sends: ['allocate', 'notify', 'dead-letters'],
+    reads: 'allocate',
+  },
+  // It finishes what anybody left, restores among it, and forgets agents and frameworks of long ago.
   detector: {
-    table: 'whole',
+    table: {
+      GetItem: KNOWN,
+      BatchGetItem: KNOWN,
+      Query: ['agents', 'agent', 'frameworks', 'framework', 'mail', 'losses'],
+      PutItem: KNOWN,
+      DeleteItem: ['agents', 'instance', 'frameworks', ...LIVES.removes],
+      ConditionCheckItem: ['beats', 'agent', 'framework'],
+    },
     sends: [...TELLS, 'heartbeats', 'dead-letters'],
+    reads: 'ticks',
     makesAgentQueues: true,
     deletesAgentQueues: true,
     looksUpInstances: true,
     endsHooks: true,
   },
-  planner: { table: 'whole', sends: ['ticks', 'allocate'] },
+  planner: {
+    table: { GetItem: ['cluster'], Query: ['agents', 'frameworks'], PutItem: ['cluster'] },
+    sends: ['ticks', 'allocate'],
+  },
   'instance-events': {
-    table: 'whole',
+    table: {
+      GetItem: KNOWN,
+      BatchGetItem: KNOWN,
+      Query: ['agent', 'instance', 'frameworks', 'mail'],
+      PutItem: LIVES.puts,
+      DeleteItem: LIVES.removes,
+      ConditionCheckItem: ['agent'],
+    },
     sends: [...TELLS, 'instance-events', 'dead-letters'],
-    makesAgentQueues: true,
-    deletesAgentQueues: true,
+    reads: 'instance-events',
     looksUpInstances: true,
     endsHooks: true,
   },
-  notifier: { table: 'whole', sends: [...TELLS, 'dead-letters'], deliversToFrameworks: true },
+  notifier: {
+    table: {
+      GetItem: ['cluster', 'agent', 'mail', 'losses'],
+      BatchGetItem: ['frameworks', 'framework', 'agent', 'mail', 'losses'],
+      Query: ['frameworks', 'framework', 'mail', 'losses'],
+      PutItem: ['cluster', 'framework', 'mail'],
+      DeleteItem: ['mail'],
+      ConditionCheckItem: ['framework'],
+    },
+    sends: ['notify', 'dead-letters'],
+    reads: 'notify',
+    deliversToFrameworks: true,
+  },
   authorizer: { readsSecret: true },
 }
-
-/** Items only: no function makes, changes or scans a table. */
-const TABLE_ACTIONS = [
-  'dynamodb:BatchGetItem',
-  'dynamodb:ConditionCheckItem',
-  'dynamodb:DeleteItem',
-  'dynamodb:GetItem',
-  'dynamodb:PutItem',
-  'dynamodb:Query',
-]
 
 export interface Given {
   readonly tableArn: string
@@ -94,12 +201,14 @@ function statements(scope: Construct, rights: Rights, given: Given): PolicyState
   const arnOf = (queue: FunctionQueue | 'agents') =>
     queue === 'agents' ? queues.agentQueueArn('*') : queues[queue].queueArn
   const agentQueues = [queues.agentQueueArn('*')]
-  const found: PolicyStatement[] = []
+  const found: PolicyStatement[] = [...ofTable(rights, given.tableArn)]
   const may = (actions: readonly string[], resources: readonly string[]) => {
     if (resources.length > 0) found.push(allow(actions, resources))
   }
-  if (rights.table !== undefined) may(TABLE_ACTIONS, [given.tableArn])
   if (rights.sends !== undefined) may(['sqs:GetQueueUrl', 'sqs:SendMessage'], rights.sends.map(arnOf))
+  // What Lambda's own poller asks of the role; it hides and shows messages by itself.
+  if (rights.reads !== undefined)
+    may(['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'], [arnOf(rights.reads)])
   if (rights.makesAgentQueues) may(['sqs:CreateQueue'], agentQueues)
   if (rights.deletesAgentQueues) may(['sqs:DeleteQueue'], agentQueues)
   if (rights.readsDeadLetters) {
@@ -113,6 +222,29 @@ function statements(scope: Construct, rights: Rights, given: Given): PolicyState
   if (rights.readsSecret) may(['secretsmanager:GetSecretValue'], [given.secretArn])
   if (rights.deliversToFrameworks) may(['sqs:SendMessage'], given.frameworkQueueArns)
   return found
+}
+
+/**
+ * A statement for all actions on the same parts. Every key that a call names must be of them; each step of a
+ * transaction counts by itself. Where a function works on all parts there is no condition that would say anything.
+ */
+function ofTable({ table = {} }: Rights, tableArn: string): PolicyStatement[] {
+  const byParts = new Map<string, { readonly actions: string[]; readonly parts: readonly Part[] }>()
+  for (const action of TABLE_ACTIONS) {
+    const parts = ALL.filter((part) => table[action]?.includes(part))
+    if (parts.length === 0) continue
+    const known = byParts.get(parts.join()) ?? { actions: [], parts }
+    known.actions.push(`dynamodb:${action}`)
+    byParts.set(parts.join(), known)
+  }
+  return [...byParts.values()].map(({ actions, parts }) => {
+    const statement = allow(actions, [tableArn])
+    if (parts.length < ALL.length) {
+      const keys = parts.map((part) => PARTS[part])
+      statement.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': keys })
+    }
+    return statement
+  })
 }
 
 function allow(actions: readonly string[], resources: readonly string[]): PolicyStatement {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { App, type StackProps } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { FUNCTIONS, type MesetaProps } from '../../cdk/props.ts'
+import { type AgentGroupProps, FUNCTIONS, type MesetaProps } from '../../cdk/props.ts'
 import { MesetaStack } from '../../cdk/stack.ts'
 
 export function stubBundles(): string {
@@ -16,6 +16,11 @@ export function stubBundles(): string {
   mkdirSync(join(folder, 'agent'))
   writeFileSync(join(folder, 'agent', 'main.mjs'), '')
   return folder
+}
+
+/** One group of machines, whose Node is installed here; the names of everything are the same everywhere. */
+export const WITH_AGENTS: { readonly agents: readonly AgentGroupProps[] } = {
+  agents: [{ name: 'agents', architecture: process.arch === 'arm64' ? 'arm64' : 'x64' }],
 }
 
 export function templateOf(props: MesetaProps & StackProps): Template {
