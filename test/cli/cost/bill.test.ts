@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { SHAPES } from '../../../cdk/functions.ts'
+import { shardsFor } from '../../../cdk/settings.ts'
 import { batchesOf } from '../../../cli/cost/beats.ts'
 import { billOf, totalOf } from '../../../cli/cost/bill.ts'
 import { CAUSES, MEMORY_MB, type Scenario, STANDING } from '../../../cli/cost/model.ts'
@@ -91,6 +92,18 @@ describe('the model', () => {
   test('memory of functions is the stack’s', () => {
     for (const [name, memoryMb] of Object.entries(MEMORY_MB))
       expect(Object.entries(SHAPES).find(([known]) => known === name)?.[1].memoryMb, name).toBe(memoryMb)
+  })
+
+  test('shards are as many as the stack makes for so many agents', () => {
+    for (const [profile, beatSeconds] of [
+      ['fast', 0.5],
+      ['default', 3],
+      ['mesos', 15],
+    ] as const)
+      for (const agents of [1, 60, 61, 120, 121, 200, 201, 10_000]) {
+        const { beatShards, agentIndexShards } = billOf(scenario({ agents, beatSeconds })).settings
+        expect(shardsFor(agents, profile)).toEqual({ beatShards, agentIndexShards })
+      }
   })
 
   test('alarms, secrets and queues that functions read are the stack’s', () => {
