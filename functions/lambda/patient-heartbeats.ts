@@ -12,7 +12,7 @@ import type { QueueMessage } from '../ports/queues.ts'
 /** SQS: messages of one batch of a FIFO queue. */
 const FULL_BATCH = 10
 
-/** Writes the batch, then waits unless more is waiting already, something failed, or an agent is suspect. */
+/** Writes the batch, then waits unless more is waiting already, hardly anything comes, something failed, or an agent is suspect. */
 export async function patientHeartbeats(
   env: Environment,
   batch: readonly QueueMessage[],
@@ -22,7 +22,8 @@ export async function patientHeartbeats(
   const failed = await heartbeats(env, batch, { onWritten: (beats) => shards.push(beats) })
   const { profile } = env.settings
   const isHurried = shards.some((beats) => hasSuspect(beats, profile.timeoutMs))
-  const isPatient = batch.length < FULL_BATCH && failed.length === 0 && !isHurried
+  const isWorthIt = shards.some((beats) => isBusy(beats, profile))
+  const isPatient = batch.length < FULL_BATCH && failed.length === 0 && !isHurried && isWorthIt
   const leftMs = waitMs(profile) - (env.clock.now() - begunAt)
   // A table that is slow has let the group fill already; the function is not to run into its timeout for it.
   if (isPatient && leftMs > 0) await sleep(env.clock, Math.min(leftMs, waitMs(profile)))
@@ -36,6 +37,14 @@ export async function patientHeartbeats(
 export function waitMs({ beatMs }: Pick<Profile, 'beatMs'>): number {
   if (beatMs >= 15_000) return 2_500
   return beatMs >= 3_000 ? 700 : 0
+}
+
+/** A second of waiting costs as much as this part of a batch: where less than that comes in it, each message goes alone. */
+const WORTH_A_SECOND = 0.6
+
+/** Whether enough comes meanwhile: beats of the shard's agents, and a canary each tick. */
+export function isBusy({ agents }: Pick<Beats, 'agents'>, { beatMs, tickMs }: Profile): boolean {
+  return (Object.keys(agents).length / beatMs + 1 / tickMs) * 1_000 >= WORTH_A_SECOND
 }
 
 /**

@@ -122,6 +122,7 @@ describe('R13 beats are written at once and answered a little later', () => {
   async function answeredAfter(options: {
     messages: number
     silenceMs?: number
+    agents?: number
     /** Of the write. */
     slowMs?: number
   }): Promise<number> {
@@ -136,7 +137,9 @@ describe('R13 beats are written at once and answered a little later', () => {
         },
       }),
     })
-    const agent = await w.agent()
+    const { agents = 8 } = options
+    const [agent] = await Promise.all(Array.from({ length: agents }, () => w.agent()))
+    if (agent === undefined) throw new Error('no agent')
     await w.run(30_000)
     if (options.silenceMs !== undefined) {
       agent.isUp = false
@@ -165,6 +168,10 @@ describe('R13 beats are written at once and answered a little later', () => {
 
   test('a batch that was not full waits', async () => {
     expect(await answeredAfter({ messages: 3 })).toBe(2_500)
+  })
+
+  test('of few agents with rare beats it does not: nothing would come', async () => {
+    expect(await answeredAfter({ messages: 3, agents: 7 })).toBe(0)
   })
 
   test('a full one does not: more is waiting already', async () => {
