@@ -6,13 +6,14 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { Match } from 'aws-cdk-lib/assertions'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../vitest.ts'
 import { stubBundles, templateOf } from './stubs.ts'
 
@@ -92,6 +93,15 @@ describe('the template', () => {
 })
 
 describe('install.sh', () => {
+  const roots: string[] = []
+  afterAll(() => {
+    for (const root of roots) rmSync(root, { recursive: true, force: true })
+  })
+  const emptyRoot = () => {
+    const root = mkdtempSync(join(tmpdir(), 'meseta-root-'))
+    roots.push(root)
+    return root
+  }
   // A small program in place of the large one: it is copied and hashed each time.
   const node = join(mkdtempSync(join(tmpdir(), 'meseta-node-')), 'node')
   writeFileSync(node, `#!/bin/sh\nexec '${process.execPath}' "$@"\n`, { mode: 0o755 })
@@ -113,7 +123,7 @@ describe('install.sh', () => {
   })
 
   test('makes a machine an agent, and again with a newer bundle; the one before stays beside it', () => {
-    const root = mkdtempSync(join(tmpdir(), 'meseta-root-'))
+    const root = emptyRoot()
     const bundle = join(stubBundles(), 'agent')
     const releases = () => readdirSync(join(root, 'opt/meseta/releases')).sort()
     const seen: string[] = []
@@ -133,7 +143,7 @@ describe('install.sh', () => {
   })
 
   test('writes settings for its user alone, and units that name what is there', () => {
-    const root = mkdtempSync(join(tmpdir(), 'meseta-root-'))
+    const root = emptyRoot()
     expect(install(root, { MESETA_GROUP: 'workers' })).toMatchObject({ status: 0, stderr: '' })
     const settings = join(root, 'etc/meseta/agent.env')
     expect(readFileSync(settings, 'utf8')).toContain('MESETA_URL=https://cluster.example/prod/\n')
@@ -154,7 +164,7 @@ describe('install.sh', () => {
   })
 
   test('says what is missing', () => {
-    const root = mkdtempSync(join(tmpdir(), 'meseta-root-'))
+    const root = emptyRoot()
     const { status, stderr } = install(root, { MESETA_URL: '' })
     expect(status).toBe(1)
     expect(stderr).toContain('MESETA_URL is not set')
