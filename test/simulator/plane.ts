@@ -1,13 +1,13 @@
 // The control plane in virtual time: hosts that run the real handlers, die, pause and are replaced.
 import { answerCall as answerAgent } from '../../functions/agents/handler.ts'
-import { allocate } from '../../functions/allocator/handler.ts'
+import { allocateBatch } from '../../functions/allocator/handler.ts'
 import { ensureCluster } from '../../functions/cluster.ts'
 import { detect } from '../../functions/detector/handler.ts'
 import type { Environment, Log } from '../../functions/environment.ts'
-import { heartbeats } from '../../functions/heartbeats/handler.ts'
 import { routed } from '../../functions/http/routes.ts'
 import { type Handler, type HttpAnswer, type HttpRequest, isStream } from '../../functions/http/types.ts'
 import { instanceEvents } from '../../functions/instance-events/handler.ts'
+import { patientHeartbeats } from '../../functions/lambda/patient-heartbeats.ts'
 import type { Calling } from '../../functions/operator/calls.ts'
 import { changeFeed } from '../../functions/operator/feed.ts'
 import { files } from '../../functions/operator/files.ts'
@@ -61,11 +61,6 @@ interface Host {
 
 /** Longer than the second of a deployed cluster: whatever happens nudges, and most of the idle turns are spared. */
 const ALLOCATION_MS = 4_000
-
-/** As the deployed function: when its batch was not full it returns later than it has written, so that the next one fills (R13). */
-const FILLING_MS = { mesos: 1_500, default: 700, fast: 0 } as const
-/** SQS gives no larger batch of a FIFO queue. */
-const FULL = 10
 
 /** Where an operator says that the table was restored. */
 export const RESTORED_AT = '/api/v1/meseta'
@@ -235,11 +230,7 @@ export class Plane {
       // The queues of `env` are this process's own source.
       const source = env.queues as MessageSource
       const options = { log: env.log, maxReceives: Number.POSITIVE_INFINITY }
-      const beat: BatchHandler = async (batch) => {
-        const failed = await this.#around(name, () => heartbeats(env, batch))
-        if (batch.length < FULL) await process.wait(FILLING_MS[env.settings.profileName])
-        return failed
-      }
+      const beat: BatchHandler = (batch) => this.#around(name, () => patientHeartbeats(env, batch))
       void consume(source, 'heartbeats', beat, never, options).catch(failed)
     } else if (name === 'instance-events') {
       const source = env.queues as MessageSource
@@ -255,11 +246,9 @@ export class Plane {
 
   async #allocating({ env, process }: Host, failed: (error: unknown) => void): Promise<void> {
     const source = env.queues as MessageSource
-    void forEver(process, ALLOCATION_MS, () => this.#around('allocator', () => allocate(env).catch(failed)))
-    const batch = async () => {
-      await this.#around('allocator', () => allocate(env))
-      return []
-    }
+    const look = () => allocateBatch(env, []).catch(failed)
+    void forEver(process, ALLOCATION_MS, () => this.#around('allocator', look))
+    const batch: BatchHandler = (nudges) => this.#around('allocator', () => allocateBatch(env, nudges))
     await consume(source, 'allocate', batch, new AbortController().signal, { log: env.log }).catch(failed)
   }
 
