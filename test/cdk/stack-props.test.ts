@@ -14,8 +14,8 @@ import { propsOf } from '../../cdk/context.ts'
 import { Meseta } from '../../cdk/meseta.ts'
 import { FUNCTIONS, type MesetaProps } from '../../cdk/props.ts'
 import { CHECKS, shardsFor } from '../../cdk/settings.ts'
+import { agentsPerShard } from '../../cli/cost/model.ts'
 import { settingsOf } from '../../functions/lambda/settings.ts'
-import { AGENTS_PER_BEAT_SHARD } from '../../master/limits.ts'
 import { stubBundles, templateOf, WITH_AGENTS } from './stubs.ts'
 
 const SYNTHESIS = 60_000
@@ -335,7 +335,15 @@ describe('forAgents', () => {
     expect(shardsFor(201, 'default')).toEqual({ beatShards: 4, agentIndexShards: 15 })
     expect(shardsFor(201, 'mesos')).toEqual({ beatShards: 2, agentIndexShards: 2 })
     expect(shardsFor(201, 'fast')).toEqual({ beatShards: 21, agentIndexShards: 30 })
-    expect(AGENTS_PER_BEAT_SHARD).toBeGreaterThan(0)
+  })
+
+  test('what a cluster is deployed with is what its cost is reckoned with', () => {
+    const beats = { fast: 0.5, default: 3, mesos: 15 } as const
+    for (const [profile, seconds] of Object.entries(beats) as [keyof typeof beats, number][]) {
+      const most = agentsPerShard(seconds)
+      expect.soft(shardsFor(most, profile).beatShards, profile).toBe(1)
+      expect.soft(shardsFor(most + 1, profile).beatShards, profile).toBe(2)
+    }
   })
 
   test(
