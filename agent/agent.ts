@@ -25,7 +25,7 @@ import {
   onShutdownDeadline,
 } from './decisions/executor-life.ts'
 import { onRecovered } from './decisions/recovered.ts'
-import { onRegistered } from './decisions/registration.ts'
+import { onRegistered, onRegistering } from './decisions/registration.ts'
 import { onKillDeadline, stopTask } from './decisions/stopping.ts'
 import { onFrameworkLinger, onHandedIn } from './decisions/updates.ts'
 import { onChanges, onList, onOvertaken } from './decisions/wanted-state.ts'
@@ -40,6 +40,9 @@ export function decide(turn: Turn, input: Input): void {
       return
     case 'list':
       onList(turn, input)
+      return
+    case 'registering':
+      onRegistering(turn)
       return
     case 'registered':
       onRegistered(turn, input)

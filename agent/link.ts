@@ -107,6 +107,7 @@ export function startLink(options: LinkOptions): Link {
   }
 
   async function registerOnce(): Promise<RegisterAnswer> {
+    await acting.submit({ input: 'registering' })
     const calls = await new Promise<RegisterCall[]>((resolve) => {
       acting.whenOnDisk(() => resolve(registerCallsOf(acting.state, options)))
     })

@@ -25,7 +25,7 @@ export type ExecutorKey = string
 
 /**
  * `recovering`: the disk is read and containers are found again; nothing is started.
- * `registering`: known to nobody under this boot's incarnation yet; nothing is started.
+ * `registering`: what it reports is being judged; nothing is started.
  * `running`: registered. `ending`: ends all tasks, then the process ends.
  */
 export type Phase = 'recovering' | 'registering' | 'running' | 'ending'

@@ -64,6 +64,8 @@ export type Input =
       /** The incarnation it was asked under. */
       readonly incarnation: number
     }
+  /** Told before the call is made. */
+  | { readonly input: 'registering' }
   | { readonly input: 'registered'; readonly answer: Extract<RegisterAnswer, { kind: 'registered' }> }
   /** Results in the order of the updates that were handed in. */
   | {

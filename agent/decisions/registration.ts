@@ -4,6 +4,14 @@ import type { Input, Turn } from '../turn.ts'
 import { forgetIfOver } from './updates.ts'
 
 /**
+ * What a registration does not report is dropped for good. So nothing that was said before its answer may start
+ * afterwards: a list or a launch that is late would run what frameworks were told is gone (S7).
+ */
+export function onRegistering({ state }: Turn): void {
+  if (state.phase === 'running') state.phase = 'registering'
+}
+
+/**
  * The same boot's registration again changes nothing, so a lost answer changes nothing. A new incarnation begins
  * at generation 0: nothing was started under it, and the list fetched next says what is wanted.
  */
@@ -17,6 +25,7 @@ export function onRegistered(turn: Turn, { answer }: Extract<Input, { input: 're
   state.agentId = answer.agentId
   if (answer.incarnation < state.incarnation) {
     turn.act({ action: 'log', level: 'warn', text: 'an older incarnation was offered and is refused' })
+    turn.act({ action: 'register' })
     return
   }
   if (answer.incarnation > state.incarnation) {

@@ -76,6 +76,19 @@ describe('a list', () => {
     ])
   })
 
+  test('S7: what was asked before a registration and is heard during it starts nothing: it may be dropped by then', () => {
+    const machine = registeredMachine(5)
+    machine.put({ input: 'registering' })
+    machine.list(7, [wantedAt('a', 7)])
+    machine.nudge(6, [wantedAt('b', 6)])
+    expect(machine.launched()).toEqual([])
+    expect(machine.state.applied).toBe(5)
+    register(machine, INCARNATION, 7)
+    expect(machine.actions).toContainEqual({ action: 'sync' })
+    machine.list(8, [wantedAt('c', 8)])
+    expect(machine.launched()).toHaveLength(1)
+  })
+
   test('list-after-disk-rollback: launches of an older incarnation are GONE, never started again', () => {
     const machine = registeredMachine()
     machine.list(9, [wantedAt('a', 8, { launchIncarnation: INCARNATION - 1 })])
