@@ -1,5 +1,11 @@
 // Silent agents: who is suspect is asked to call, who is silent beyond the timeout is unreachable, within the guard.
-import { type Candidate, removals, silenceMs, verdictOf } from '../../master/detection/verdict.ts'
+import {
+  type Candidate,
+  isFromBefore,
+  removals,
+  silenceMs,
+  verdictOf,
+} from '../../master/detection/verdict.ts'
 import type { AgentEntry, Beats, Ledger, Tick } from '../../master/model.ts'
 import { inParallel } from '../agents/in-parallel.ts'
 import { lose } from '../agents/lifecycle.ts'
@@ -23,7 +29,8 @@ export async function expireSilent(
     const verdict = verdictOf(sight.beatsOf(ledger), ledger, profile.timeoutMs)
     const patienceMs = sight.patienceMs(ledger)
     const isEarly =
-      patienceMs > 0 && silenceMs(sight.beatsOf(ledger), ledger) <= profile.timeoutMs + patienceMs
+      isFromBefore(sight.beatsOf(ledger), tick, profile.timeoutMs) ||
+      (patienceMs > 0 && silenceMs(sight.beatsOf(ledger), ledger) <= profile.timeoutMs + patienceMs)
     return { ledger, verdict: verdict === 'silent' && isEarly ? 'suspect' : verdict }
   })
   const suspects = verdicts.filter(({ verdict }) => verdict === 'suspect').map(({ ledger }) => ledger)

@@ -4,7 +4,7 @@
 //
 // An outage of the queue, the table, the detector or a first start leaves a gap between canaries, and silence counts
 // only from its end. A backlog keeps the chain whole: until it is read, the newest canary is old and nobody is late.
-import type { Beats, Ledger } from '../model.ts'
+import type { Beats, Ledger, Tick } from '../model.ts'
 import type { RemovalRateLimit } from '../settings.ts'
 
 /** What of a ledger is judged. */
@@ -27,6 +27,18 @@ export function verdictOf(
   const silence = silenceMs(beats, agent)
   if (silence > timeoutMs) return 'silent'
   return silence > timeoutMs / 2 ? 'suspect' : 'heard'
+}
+
+/**
+ * Whether the newest canary is from before the detector itself was away, or its table: what agents said meanwhile waits
+ * in the queue, and one that was silent then may have been heard since (F23). After a timeout the queue had its time.
+ */
+export function isFromBefore(
+  beats: Pick<Beats, 'canary'> | undefined,
+  { at, unbrokenSince }: Pick<Tick, 'at' | 'unbrokenSince'>,
+  timeoutMs: number,
+): boolean {
+  return beats !== undefined && beats.canary.stamp < unbrokenSince && at - unbrokenSince <= timeoutMs
 }
 
 export interface Candidate {

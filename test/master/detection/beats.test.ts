@@ -1,7 +1,7 @@
 // Beats and canaries of one group, folded: only forwards, by the queue's stamps, and deafness is noticed.
 import { describe, expect, test } from 'vitest'
 import { fold, type Heard, noBeats, without } from '../../../master/detection/beats.ts'
-import { silenceMs, verdictOf } from '../../../master/detection/verdict.ts'
+import { isFromBefore, silenceMs, verdictOf } from '../../../master/detection/verdict.ts'
 import type { Beats } from '../../../master/model.ts'
 
 const known = new Map([
@@ -172,5 +172,22 @@ describe('verdicts', () => {
   test('silence counts from the registration at the earliest', () => {
     const beats = heardAll(20, 0)
     expect(verdictOf(beats, { ...agentA, heardAt: 12_000 }, 9_000)).toBe('suspect')
+  })
+})
+
+describe('F23: a detector that was away', () => {
+  const beats = { canary: { number: 4, stamp: 100_000 } }
+
+  test.each([
+    ['the newest canary is from before it', 300_000, 300_000, true],
+    ['a few ticks later, the queue is still behind', 300_000, 307_000, true],
+    ['its own canary was heard', 90_000, 300_000, false],
+    ['the queue had a timeout to catch up', 300_000, 310_000, false],
+  ])('%s', (_, unbrokenSince, at, expected) => {
+    expect(isFromBefore(beats, { at, unbrokenSince }, 9_000)).toBe(expected)
+  })
+
+  test('no beats at all: there is nothing to judge', () => {
+    expect(isFromBefore(undefined, { at: 1, unbrokenSince: 1 }, 9_000)).toBe(false)
   })
 })
