@@ -267,7 +267,17 @@ describe('sizes', () => {
   test('usual items take one write unit, a run and a task with words two at most', () => {
     const size = (kind: ItemKind) => sizeOf(written(kind, samples[kind]))
     expect(size('ledger')).toBeLessThan(850)
-    for (const kind of ['gate', 'lease', 'called', 'mail', 'beats', 'tick', 'allocation', 'allowance', 'loss'] as const)
+    for (const kind of [
+      'gate',
+      'lease',
+      'called',
+      'mail',
+      'beats',
+      'tick',
+      'allocation',
+      'allowance',
+      'loss',
+    ] as const)
       expect(size(kind)).toBeLessThan(1_000)
     expect(size('run')).toBeLessThan(1_024)
     expect(size('task')).toBeLessThan(1_100)
