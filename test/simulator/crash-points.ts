@@ -8,7 +8,7 @@ import type { Environment } from '../../functions/environment.ts'
 import type { MessageSource } from '../../functions/ports/message-source.ts'
 import type { Change } from '../../master/decision.ts'
 import { SCENARIO } from './crash-points-scenario.ts'
-import type { SimProcess } from './process.ts'
+import { never, type SimProcess } from './process.ts'
 import { type SimulationOutcome, simulate } from './simulation.ts'
 
 export interface CrashPoint {
@@ -100,8 +100,6 @@ function placeOf(path: Path | undefined, name: string, call: string): string {
 /** Longer ways to a place are told apart by their ends only. */
 const MAX_CALLS = 6
 
-const NEVER = new Promise<never>(() => {})
-
 function watched(env: Environment, placeOf: (call: string) => string, decide: Decide): Environment {
   const { store, clock } = env
   // The queues and the clock of a simulated host are these.
@@ -117,7 +115,7 @@ function watched(env: Environment, placeOf: (call: string) => string, decide: De
 
   async function death(): Promise<never> {
     process.die()
-    return await NEVER
+    return await never()
   }
 
   const watchedQueues: MessageSource = {

@@ -2,8 +2,11 @@
 import type { Clock } from '../../protocol/clock.ts'
 import type { Chance, VirtualTime } from './virtual-time.ts'
 
-/** What a port call or a timer of a dead process becomes: nothing, for ever. */
-const NEVER = new Promise<never>(() => {})
+/**
+ * What a port call or a timer of a dead process becomes: nothing, for ever. A promise of its own each time, so that
+ * nobody holds those who wait for it: one for all would keep every simulation of the process in memory.
+ */
+export const never = () => new Promise<never>(() => {})
 
 export class SimProcess implements Clock {
   readonly name: string
@@ -44,7 +47,7 @@ export class SimProcess implements Clock {
 
   /** Waits in virtual time as part of this process: never resolves when it dies meanwhile. */
   wait(ms: number): Promise<void> {
-    if (this.isDead) return NEVER
+    if (this.isDead) return never()
     return new Promise((resolve) => this.after(ms, resolve))
   }
 
@@ -54,14 +57,14 @@ export class SimProcess implements Clock {
 
   /** Runs work whose answer only the living hear. */
   async ask<T>(work: () => Promise<T> | T): Promise<T> {
-    if (this.isDead) return await NEVER
+    if (this.isDead) return await never()
     try {
       const value = await work()
-      if (this.isDead) return await NEVER
+      if (this.isDead) return await never()
       await this.#resumed()
       return value
     } catch (error) {
-      if (this.isDead) return await NEVER
+      if (this.isDead) return await never()
       await this.#resumed()
       throw error
     }

@@ -26,7 +26,7 @@ interface Results {
  * them. A simulation makes a gigabyte of short-lived objects; with more room for them, fewer live long enough to be
  * moved.
  */
-const FLAGS = ['--single-threaded-gc', '--min-semi-space-size=128', '--max-semi-space-size=128']
+const FLAGS = ['--single-threaded-gc', '--min-semi-space-size=32', '--max-semi-space-size=32']
 
 export interface Done<K extends keyof Results> {
   readonly result: Results[K]
