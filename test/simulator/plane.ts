@@ -60,7 +60,7 @@ interface Host {
 }
 
 /** Longer than the second of a deployed cluster: whatever happens nudges, and most of the idle turns are spared. */
-const ALLOCATION_MS = 4_000
+const ALLOCATION_MS = 8_000
 
 /** Where an operator says that the table was restored. */
 export const RESTORED_AT = '/api/v1/meseta'

@@ -70,8 +70,12 @@ const START = Date.UTC(2030, 0, 1)
 const RARE_LOOKS: ReaderPauses = { firstMs: 2_000, longestMs: 10_000, busyForMs: 30_000, idleMs: 30_000 }
 /** Runs in which the table goes back in time. */
 const RESTORES = 1 / 8
-/** Nothing is begun, and nothing ends by itself, in the last of the quiet. */
+/** Nothing is begun in the last of the quiet. */
 const STILL_MS = 4 * 60_000
+/** Tasks end by themselves for so long after the last fault. */
+const CALM_MS = 4 * 60_000
+/** What ended can be replaced. */
+const REPLACING_MS = 120_000
 
 export async function simulate(options: SimulationOptions): Promise<SimulationOutcome> {
   const time = new VirtualTime(START)
@@ -91,8 +95,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   const quietMs = options.quietMs ?? Math.min(15 * 60_000, Math.max(6 * 60_000, length / 2))
   const quietFrom = end - quietMs
   const stillFrom = end - Math.min(STILL_MS, quietMs * 0.35)
-  /** What ends after this could not be replaced before everybody stands still. */
-  const lastEnd = stillFrom - 120_000
+  const lastEnd = Math.min(stillFrom - REPLACING_MS, quietFrom + CALM_MS)
   const hasCloud = options.faults === undefined ? chance.happens(0.5) : needsCloud(options.faults)
   const errors = (text: string) => checker.violated('S20', `an error that no fault explains: ${text}`)
   const histories = new Histories(time)
@@ -251,7 +254,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     if (++steps % 100 === 0) checker.often(quietSince)
     return checker.first === undefined
   })
-  if (checker.first === undefined) checker.atTheEnd(frameworks, machines, lastEnd - quietFrom)
+  if (checker.first === undefined) checker.atTheEnd(frameworks, machines, stillFrom - REPLACING_MS - quietFrom)
   const untold = checker.first === undefined ? histories.broken() : undefined
   if (untold !== undefined) checker.violated(untold.invariant, untold.text, untold.about)
   const { first } = checker
