@@ -78,7 +78,7 @@ export class WholeCheck {
 
   /** S3: what lives is on its agent's list. L1, L3: what was begun or killed is answered soon. */
   #checkTasks(): void {
-    const { ledgers, runs, tasks, settings, time, quietSince, violated } = this.#view
+    const { frameworks, ledgers, runs, tasks, settings, time, quietSince, violated } = this.#view
     const boundMs = 2 * settings.profile.timeoutMs + 60_000
     const calmFrom = quietSince === undefined ? Number.POSITIVE_INFINITY : quietSince + SETTLED_MS
     const isLate = (since: number) => time.now() - Math.max(since, calmFrom) > boundMs
@@ -86,7 +86,9 @@ export class WholeCheck {
       if (task.standing !== 'live' || isOver(task)) continue
       const ledger = ledgers.get(task.agentId)
       if (ledger?.life !== 'active' || ledger.openWork !== undefined) continue
-      if (runs.get(task.agentId)?.has(key) !== true)
+      // After a removal the task's own item ends in a later piece; that it does is seen at the end.
+      const isOwned = frameworks.get(task.frameworkId)?.state !== 'removed'
+      if (isOwned && runs.get(task.agentId)?.has(key) !== true)
         violated('S3', `${key} is ${task.mesos.state} and not on the list of its agent`, key, task.agentId)
       const { createdAt, mesos } = task
       if (mesos.state === 'TASK_STAGING' && task.lastUpdate === 0 && isLate(createdAt))
