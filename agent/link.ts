@@ -82,7 +82,10 @@ export function startLink(options: LinkOptions): Link {
   async function register(delayMs = 0): Promise<void> {
     if (registering || stopping.signal.aborted) return
     registering = true
-    const waits = backoff(REGISTER_MIN_MS * 2, REGISTER_MAX_MS, random)
+    // Until it hears its answer, its beats may be those of an incarnation that is over: it must be heard before it is lost.
+    const longestMs =
+      queues === undefined ? REGISTER_MAX_MS : Math.min(2 * queues.beats.intervalMs, REGISTER_MAX_MS)
+    const waits = backoff(Math.min(REGISTER_MIN_MS * 2, longestMs), longestMs, random)
     await sleep(clock, delayMs, stopping.signal)
     while (!stopping.signal.aborted) {
       try {

@@ -17,6 +17,7 @@ import { canonical, contains, isEmpty, unallocate } from '../../protocol/resourc
 import { used } from '../accounting.ts'
 import type { Context } from '../context.ts'
 import { type Change, type Decision, nothing, type Tell } from '../decision.ts'
+import { silenceMs } from '../detection/verdict.ts'
 import type { AgentEntry, Beats, Framework, Ledger, OpenWork, Resources } from '../model.ts'
 import { withdraw } from './offers.ts'
 
@@ -58,7 +59,7 @@ export function register(
   if (moved !== undefined) return shutdown(moved)
   if (ledger.openWork?.kind === 'loss') return nothing({ outcome: 'finish-loss' })
   const isSameBoot = ledger.bootNonce === call.bootNonce
-  if (isSameBoot && !isToReturn(ledger, context)) return again(ledger, call)
+  if (isSameBoot && !isToReturn(ledger, context)) return heard(loaded, ledger, again(ledger, call), context)
   if (call.page > 0) return nothing({ outcome: 'not-yet' })
   return back(loaded, ledger, call, context)
 }
@@ -95,6 +96,23 @@ function again(ledger: Ledger, call: RegisterCall): Decision<Registration> {
   if (call.page > work.pagesTaken) return nothing({ outcome: 'not-yet' })
   const isLast = call.page === call.pages - 1
   return nothing({ outcome: call.page === work.pagesTaken || isLast ? 'take-page' : 'taken' })
+}
+
+/**
+ * An agent that tries and tries again does not hear its answers, and beats under an incarnation that is over. That it
+ * calls shows that it is there (F1); written now and then only.
+ */
+function heard(
+  loaded: RegisterLoaded,
+  ledger: Ledger,
+  decision: Decision<Registration>,
+  context: Context,
+): Decision<Registration> {
+  if (silenceMs(loaded.beats, ledger) < context.settings.profile.timeoutMs / 4) return decision
+  return {
+    ...decision,
+    changes: [put({ ...ledger, heardAt: heardAt(loaded, context) }), ...decision.changes],
+  }
 }
 
 function first(loaded: RegisterLoaded, call: RegisterCall, context: Context): Decision<Registration> {

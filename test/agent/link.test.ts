@@ -126,6 +126,22 @@ describe('registration', () => {
     expect(tries).toBeGreaterThanOrEqual(6)
   })
 
+  test('F1: of an agent that beats it is tried again within two beats, however often it failed', async () => {
+    standing = await registered()
+    const { controlPlane, clock, link } = standing
+    const tries: number[] = []
+    controlPlane.next = (call) => {
+      if (call.type !== 'REGISTER') return undefined
+      tries.push(clock.now())
+      throw new Error('the answer is lost')
+    }
+    link.registerAgain()
+    await clock.advance(60_000, { stepMs: 100 })
+    const gaps = tries.slice(1).map((at, index) => at - (tries[index] ?? 0))
+    expect(gaps.length).toBeGreaterThan(20)
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(2_200)
+  })
+
   test('F24: not-yet is waited for', async () => {
     standing = start()
     const { controlPlane, clock } = standing

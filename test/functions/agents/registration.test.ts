@@ -45,6 +45,25 @@ describe('the first time', () => {
 })
 
 describe('again', () => {
+  test('F1, F25: the same boot again writes nothing, but that a silent agent was heard', async () => {
+    const w = await world()
+    const agent = await w.agent()
+    await w.run(1_000)
+    const before = await agent.ledger()
+    await agent.register()
+    expect(await agent.ledger()).toEqual(before)
+    // As the beats of an incarnation that is over: it never heard of this one.
+    agent.isUp = false
+    const { timeoutMs } = w.env.settings.profile
+    for (let call = 0; call < 12; call++) {
+      await w.run(timeoutMs / 3)
+      await agent.register()
+    }
+    expect(await agent.ledger()).toMatchObject({ life: 'active', incarnation: 1, lossNumber: 0 })
+    await w.run(3 * timeoutMs)
+    expect((await agent.ledger()).life).toBe('unreachable')
+  })
+
   test('a new boot gets a new incarnation under the same id, running tasks go on without a word (F27)', async () => {
     const w = await world()
     const framework = await w.framework()
