@@ -52,8 +52,9 @@ export function noBeats(shard: number): Beats {
 }
 
 /**
- * The item after these messages, in the order of the group. Repeats, older numbers, other incarnations and agents of
- * other shards change nothing (F22, A7); the result is the same object when nothing changed.
+ * The item after these messages, in the order of the group. Repeats, older numbers, agents of other shards and
+ * incarnations older than one that was heard change nothing (F22, A7); the result is the same object when nothing
+ * changed. Until the newest incarnation is heard the one before it is: its agent did not hear yet that it is over.
  */
 export function fold(beats: Beats, heard: readonly Heard[], facts: FoldFacts): Beats {
   let result = beats
@@ -63,14 +64,22 @@ export function fold(beats: Beats, heard: readonly Heard[], facts: FoldFacts): B
     result =
       content.kind === 'canary'
         ? withCanary(result, content, latest, facts)
-        : withBeat(result, content, isRepeat(content, latest - stamp) ? stamp : latest, facts)
+        : withBeat(result, content, isRepeat(content, latest - stamp, facts) ? stamp : latest, facts)
   }
   return result
 }
 
-/** Beats are numbered; a call passed on has only its stamp to tell a repeat by (handler-outlives-visibility, F22). */
-function isRepeat({ kind }: BeatMessage, behindMs: number): boolean {
-  return kind === 'call' && behindMs > STAMPS_DISAGREE_MS
+/**
+ * Beats of the present incarnation are numbered; a call passed on, or a beat of an incarnation whose numbers may be
+ * forgotten, has only its stamp to tell a repeat by (handler-outlives-visibility, F22).
+ */
+function isRepeat(
+  { kind, agentId, incarnation }: BeatMessage,
+  behindMs: number,
+  { known }: FoldFacts,
+): boolean {
+  const isNumbered = kind === 'beat' && known.get(agentId)?.incarnation === incarnation
+  return !isNumbered && behindMs > STAMPS_DISAGREE_MS
 }
 
 /** The item without agents that are known to belong elsewhere or nowhere: nobody stays in it for ever. */
@@ -100,10 +109,12 @@ function withCanary(beats: Beats, canary: Canary, stamp: number, facts: FoldFact
 
 function withBeat(beats: Beats, beat: Beat | CallHeard, stamp: number, facts: FoldFacts): Beats {
   const known = facts.known.get(beat.agentId)
-  if (known === undefined || known.beatShard !== beats.shard || known.incarnation !== beat.incarnation) {
+  if (known === undefined || known.beatShard !== beats.shard || known.incarnation < beat.incarnation) {
     return beats
   }
   const before = beats.agents[beat.agentId]
+  const isOver = before !== undefined && before.incarnation > beat.incarnation
+  if (isOver && before.incarnation <= known.incarnation) return beats
   const isSame = before?.incarnation === beat.incarnation
   if (isSame && beat.kind === 'beat' && beat.number <= before.number) return beats
   if (isSame && beat.kind === 'call' && stamp <= before.stamp) return beats

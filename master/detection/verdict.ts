@@ -14,7 +14,8 @@ export type Judged = Pick<Ledger, 'agentId' | 'incarnation' | 'heardAt' | 'beatS
 export function silenceMs(beats: Beats | undefined, agent: Judged): number {
   if (beats === undefined || beats.canary.number === 0) return 0
   const record = beats.agents[agent.agentId]
-  const lastBeat = record?.incarnation === agent.incarnation ? record.stamp : 0
+  // One that did not hear the answer to its registration beats under the incarnation before: it is there (F1).
+  const lastBeat = record !== undefined && record.incarnation <= agent.incarnation ? record.stamp : 0
   return beats.canary.stamp - Math.max(lastBeat, beats.hearingSince, agent.heardAt)
 }
 

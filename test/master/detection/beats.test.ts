@@ -32,16 +32,30 @@ describe('beats', () => {
     expect(beats.agents.a).toMatchObject({ number: 2, stamp: 1_000, applied: 2 })
   })
 
-  test('F22 a beat of another incarnation, of an unknown agent or of another shard is nothing', () => {
+  test('F22 a beat of an incarnation that is not yet, of an unknown agent or of another shard is nothing', () => {
     const before = noBeats(0)
     for (const strange of [
-      beat(1_000, 9, { incarnation: 1 }),
       beat(1_000, 9, { incarnation: 3 }),
       beat(1_000, 9, { agent: 'nobody' }),
       beat(1_000, 9, { agent: 'elsewhere', incarnation: 1 }),
     ]) {
       expect(folded([strange], { from: before })).toBe(before)
     }
+  })
+
+  test('S8 the old process is heard by nobody once the new one beats', () => {
+    const before = folded([beat(1_000, 1)])
+    expect(folded([beat(2_000, 9, { incarnation: 1 })], { from: before })).toBe(before)
+  })
+
+  test('F1 until the new incarnation is heard the one before it is: its agent does not know yet', () => {
+    const before = folded([canary(30_000, 30), beat(30_500, 9, { incarnation: 1 })])
+    expect(before.agents.a).toMatchObject({ incarnation: 1, number: 9, stamp: 30_500 })
+    expect(folded([beat(31_000, 9, { incarnation: 1 })], { from: before })).toBe(before)
+    expect(folded([beat(32_000, 1)], { from: before }).agents.a).toMatchObject({ incarnation: 2, number: 1 })
+    // One that was read late speaks for the time it was sent.
+    const late = folded([canary(30_000, 30), beat(4_000, 9, { incarnation: 1 })])
+    expect(late.agents.a?.stamp).toBe(4_000)
   })
 
   test('S8 the first beat of a new incarnation starts counting anew', () => {
@@ -164,9 +178,10 @@ describe('verdicts', () => {
     expect(verdictOf(heardAll(10, 5_000), agentA, 9_000)).toBe('suspect')
   })
 
-  test('S8 beats of an older incarnation speak for nobody', () => {
-    const beats = heardAll(20, 20_000)
-    expect(verdictOf(beats, { ...agentA, incarnation: 3 }, 9_000)).toBe('silent')
+  test('F1: an agent that did not hear that it is registered anew is not silent while it beats', () => {
+    const anew = { ...agentA, incarnation: 3, heardAt: 5_000 }
+    expect(verdictOf(heardAll(20, 20_000), anew, 9_000)).toBe('heard')
+    expect(verdictOf(heardAll(20, 8_000), anew, 9_000)).toBe('silent')
   })
 
   test('silence counts from the registration at the earliest', () => {
