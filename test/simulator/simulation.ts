@@ -179,7 +179,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       failover_timeout: index === 2 ? 120 : 600,
       capabilities: [{ type: 'MULTI_ROLE' as const }, ...partition],
     }
-    const wanted = Math.max(2, Math.floor(options.agents * 0.3))
+    const wanted = Math.max(2, Math.floor(options.agents * 0.25))
     const parts = {
       network,
       story,
@@ -197,7 +197,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
   for (const machine of machines) time.after(chance.between(0, 20_000), () => void start(machine))
   for (const framework of frameworks) {
     time.after(chance.between(0, 20_000), () => void framework.connect())
-    every(30_000, () => framework.look())
+    every(60_000, () => framework.look())
   }
   weather.scale({ ...ROUGH, ...options.rates }, chance.between(0.2, 1.5))
   const { timeoutMs } = settings.profile
