@@ -1,6 +1,6 @@
 // Signs the agent's calls with the role of its machine: to a control plane on AWS, which knows it by that (R16).
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import type { Clock } from '../protocol/clock.ts'
+import { Sha256 } from '../protocol/sha256.ts'
 
 export interface Unsigned {
   readonly url: URL
@@ -56,33 +56,4 @@ async function loadSigner(region: string) {
     credentials: defaultProvider(),
     sha256: Sha256,
   })
-}
-
-type Data = string | ArrayBuffer | ArrayBufferView
-
-/** The hash the signer asks for, by Node's own crypto. */
-class Sha256 {
-  readonly #hash: Hash | Hmac
-
-  constructor(secret?: Data) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))
-  }
-
-  update(data: Data): void {
-    this.#hash.update(bytesOf(data))
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-
-  reset(): void {
-    throw new Error('a hash is used once')
-  }
-}
-
-function bytesOf(data: Data): Buffer {
-  if (typeof data === 'string') return Buffer.from(data)
-  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  return Buffer.from(data)
 }

@@ -1,9 +1,9 @@
 // Who the connector is outward: Basic, an AWS signature, or whatever the framework itself says.
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { Clock } from '../protocol/clock.ts'
 import { basicHeader, clearTextError } from '../protocol/credentials.ts'
+import { Sha256 } from '../protocol/sha256.ts'
 import { InTheClear } from './far-end.ts'
 
 export interface Unsigned {
@@ -141,28 +141,4 @@ function queryOf({ searchParams }: URL): Record<string, string | string[]> {
       return [name, values.length === 1 ? String(values[0]) : values]
     }),
   )
-}
-
-/** The hash the signer wants, by the platform's own. */
-export class Sha256 {
-  readonly #hash: Hash | Hmac
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))
-  }
-  update(data: Uint8Array): void {
-    this.#hash.update(data)
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-  reset(): void {
-    throw new Error('a hash is used once')
-  }
-}
-
-function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Buffer {
-  if (typeof data === 'string') return Buffer.from(data)
-  return ArrayBuffer.isView(data)
-    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-    : Buffer.from(data)
 }

@@ -1,7 +1,7 @@
 // The outputs of a stack, by one signed call of CloudFormation and without a client for it.
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { Clock } from '../../protocol/clock.ts'
-import { Sha256 } from '../credentials.ts'
+import { Sha256 } from '../../protocol/sha256.ts'
 import type { Outputs } from './clusters.ts'
 import { FindError } from './find-error.ts'
 import type { Place } from './place.ts'

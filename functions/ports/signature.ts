@@ -1,7 +1,7 @@
 // Signature version 4 of AWS's own signer, and where AWS's services are: all that plain calls need of the SDK.
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { Sign } from '../../protocol/aws-json.ts'
+import { Sha256 } from '../../protocol/sha256.ts'
 
 export interface Credentials {
   readonly accessKeyId: string
@@ -42,39 +42,4 @@ export function signer({ region, credentials, service }: SignerOptions): Sign {
     }
     return (await signature.sign(request)).headers
   }
-}
-
-type Data = string | ArrayBuffer | ArrayBufferView
-
-/** The hash the signer asks for, by Node's own crypto. */
-class Sha256 {
-  readonly #secret: Data | undefined
-  #hash: Hash | Hmac
-
-  constructor(secret?: Data) {
-    this.#secret = secret
-    this.#hash = begun(secret)
-  }
-
-  update(data: Data): void {
-    this.#hash.update(bytesOf(data))
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-
-  reset(): void {
-    this.#hash = begun(this.#secret)
-  }
-}
-
-function begun(secret: Data | undefined): Hash | Hmac {
-  return secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))
-}
-
-function bytesOf(data: Data): Uint8Array | string {
-  if (typeof data === 'string') return data
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return new Uint8Array(data)
 }

@@ -74,7 +74,7 @@ export function fold(beats: Beats, heard: readonly Heard[], facts: FoldFacts): B
  * forgotten, has only its stamp to tell a repeat by (handler-outlives-visibility, F22).
  */
 function isRepeat(
-  { kind, agentId, incarnation }: BeatMessage,
+  { kind, agentId, incarnation }: Beat | CallHeard,
   behindMs: number,
   { known }: FoldFacts,
 ): boolean {

@@ -1,5 +1,5 @@
 // A scheduler written for Mesos, behind the connector, does not know; deployments and restarts happen behind one stream.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commandTask, TestFramework } from '../framework.ts'
 import { runForeignScheduler } from '../live/mesos-framework.ts'
@@ -21,20 +21,17 @@ export const connect: Part = async (cloud, connector, { check, say }) => {
   await launch('stays', 'sleep 1000')
   await framework.update('stays', 'TASK_RUNNING', WITHIN_MS)
 
-  const before = await versionOf('scheduler')
-  for (const name of ['scheduler', 'agents', 'operator']) {
-    // Another program by its bytes: another version of the function.
-    appendFileSync(join(cloud.folder, 'dist', 'functions', name, 'index.mjs'), '\n// the next release\n')
-  }
-  const redeployed = await timed(() => cloud.deploy())
-  const after = await versionOf('scheduler')
-  check(
-    before !== after,
-    `a second deployment changed three functions (${redeployed.seconds} s; ${before} → ${after})`,
+  const bundles = ['scheduler', 'agents', 'operator'].map((name) =>
+    join(cloud.folder, 'dist', 'functions', name, 'index.mjs'),
   )
-  await launch('redeployed', 'true')
-  await framework.update('redeployed', 'TASK_FINISHED', WITHIN_MS)
-  check(!framework.ended, 'tasks run on and are launched behind one stream across the deployment')
+  const release = bundles.map((path) => readFileSync(path))
+  // Another program by its bytes: another version of the function.
+  await deployed('redeployed', 'a second deployment changed three functions', () => {
+    for (const path of bundles) appendFileSync(path, '\n// the next release\n')
+  })
+  await deployed('rolled-back', 'the release before was deployed again', () => {
+    for (const [index, path] of bundles.entries()) writeFileSync(path, release[index] ?? '')
+  })
 
   const away = await cloud.restartEmulator()
   await launch('restarted', 'true')
@@ -47,8 +44,15 @@ export const connect: Part = async (cloud, connector, { check, say }) => {
   )
   await framework.call({ type: 'TEARDOWN' })
 
-  /** Of the code that the alias leads to. */
-  async function versionOf(name: string): Promise<string> {
-    return await cloud.liveVersion(name)
+  /** Deploys while a task runs, and launches another one afterwards. */
+  async function deployed(taskId: string, what: string, change: () => void): Promise<void> {
+    const before = await cloud.liveVersion('scheduler')
+    change()
+    const { seconds } = await timed(() => cloud.deploy())
+    const after = await cloud.liveVersion('scheduler')
+    check(before !== after, `${what} (${seconds} s; ${before} → ${after})`)
+    await launch(taskId, 'true')
+    await framework.update(taskId, 'TASK_FINISHED', WITHIN_MS)
+    check(!framework.ended, 'tasks run on and are launched behind one stream across the deployment')
   }
 }

@@ -41,7 +41,9 @@ describe('runbooks', () => {
   test('quote lines that the log has', () => {
     const all = sources()
     const quoted = runbooks.flatMap((path) =>
-      codeIn(read(path)).filter((code) => /^[a-z]+:?( [a-z]+)+$/.test(code) && !/^(npm|npx|du|curl) /.test(code)),
+      codeIn(read(path)).filter(
+        (code) => /^[a-z]+:?( [a-z]+)+$/.test(code) && !/^(npm|npx|du|curl) /.test(code),
+      ),
     )
     expect(quoted.length).toBeGreaterThan(10)
     expect(quoted.filter((line) => !all.includes(`'${line}'`))).toEqual([])

@@ -254,7 +254,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
     if (++steps % 100 === 0) checker.often(quietSince)
     return checker.first === undefined
   })
-  if (checker.first === undefined) checker.atTheEnd(frameworks, machines, stillFrom - REPLACING_MS - quietFrom)
+  if (checker.first === undefined)
+    checker.atTheEnd(frameworks, machines, stillFrom - REPLACING_MS - quietFrom)
   const untold = checker.first === undefined ? histories.broken() : undefined
   if (untold !== undefined) checker.violated(untold.invariant, untold.text, untold.about)
   const { first } = checker
