@@ -159,10 +159,10 @@ function back(
   const nothingToTake =
     wasActive && before.digest === EMPTY_DIGEST && !listsAnything(call) && isEmptySums(before)
   // One that a restore has not seen, because a torn table has it in no index, returns as all the others do.
-  const isActive = wasActive && (!restored || nothingToTake)
+  const isActive = wasActive && (!restored || nothingToTake) && !listsMore(before, call)
   const total = totalOf(call)
   // Offers of an agent that merely restarted go on, unless it has less than before.
-  const kept = wasActive && !restored && contains(total, used(before))
+  const kept = isActive && !restored && contains(total, used(before))
   const {
     ledger: emptied,
     mail,
@@ -207,6 +207,12 @@ function returnWork(
 
 function listsAnything(call: RegisterCall): boolean {
   return call.pages > 1 || call.tasks.length > 0 || call.executors.length > 0
+}
+
+/** A call of the process before, that somebody held up, may: what it lists could be offered to others by now (S1). */
+function listsMore(before: Ledger, call: RegisterCall): boolean {
+  const charged = (sums: Ledger['sums']) => used({ ...before, offers: {}, holds: {}, sums })
+  return !contains(charged(before.sums), charged(sumsOf(call)))
 }
 
 function isEmptySums(ledger: Ledger): boolean {

@@ -176,10 +176,12 @@ describe('A7: what was said once is said again', () => {
     const old = beatOf(y, 1_000_000)
     y.reboot()
     await y.register()
-    const { beatShard: shard } = await y.ledger()
+    await y.beat()
+    const { beatShard: shard, incarnation } = await y.ledger()
     await on.w.queues.send('heartbeats', old, { group: String(shard) })
     await on.w.hear()
-    expect((await on.w.store.get('beats', { shard }))?.agents[y.id]?.number ?? 0).toBe(0)
+    const heard = (await on.w.store.get('beats', { shard }))?.agents[y.id]
+    expect(heard).toMatchObject({ incarnation, number: 1 })
   })
 })
 

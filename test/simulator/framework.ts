@@ -347,7 +347,12 @@ export class SimFramework {
     void this.call(session, { type: 'RECONCILE', reconcile: { tasks } })
   }
 
-  /** Each half minute: asks about tasks that are long in doubt, kills one now and then. */
+  /** As every framework does now and then: whatever it missed, it hears now. */
+  reconcile(): void {
+    if (this.session !== undefined && !this.isDown) this.#reconcile(this.session)
+  }
+
+  /** Now and then: asks about tasks that are long in doubt, kills one now and then. */
   look(): void {
     const { session } = this
     if (session === undefined || this.isDown || this.isSilent) return

@@ -248,6 +248,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationOu
       else void framework.connect()
     }
   })
+  time.after(lastEnd - time.now(), () => {
+    for (const framework of frameworks) framework.reconcile()
+  })
 
   let steps = 0
   await time.run(end, () => {

@@ -81,6 +81,25 @@ describe('again', () => {
     await w.check()
   })
 
+  test('S1 a call of the process before, held up until the next one is registered, takes nothing that was given away', async () => {
+    const w = await world()
+    const framework = await w.framework()
+    const agent = await w.agent()
+    await agent.launch(framework, ['t1'])
+    await agent.update('t1', 'TASK_RUNNING')
+    const heldUp = { bootNonce: 'of the process before', tasks: [...agent.tasks.values()] }
+    agent.reboot()
+    agent.tasks.clear()
+    await agent.register()
+    expect((await agent.ledger()).sums).toEqual({})
+    await agent.offered(framework)
+    await agent.register(heldUp)
+    await w.check()
+    await agent.register()
+    expect(await agent.ledger()).toMatchObject({ life: 'active', sums: {} })
+    await w.check()
+  })
+
   test('F35 a launch that never reached the agent is TASK_DROPPED with RECONCILIATION, to be acknowledged', async () => {
     const w = await world()
     const framework = await w.framework()
