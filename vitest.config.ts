@@ -1,11 +1,13 @@
-// How tests run: few workers (two cores), generous time-outs because whole clusters start inside tests.
+// How tests run: three workers on two cores, for many tests wait; generous time-outs because whole clusters start inside tests.
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

@@ -17,7 +17,8 @@ describe('simulated clusters under faults', () => {
     })
     const failed: string[] = []
     let commits = 0
-    for await (const { result } of onAllCores(jobs)) {
+    // The other core is for the other tests.
+    for await (const { result } of onAllCores(jobs, undefined, 1)) {
       commits += result.commits
       if (result.violation === undefined) continue
       failed.push([`seed ${result.seed}`, result.violation.text, ...result.violation.story].join('\n'))
