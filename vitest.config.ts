@@ -1,4 +1,4 @@
-// How tests run: three workers on two cores, for many tests wait; generous time-outs because whole clusters start inside tests.
+// How tests run: four workers on two cores, for most tests wait; generous time-outs because whole clusters start inside tests.
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/longest-first.ts'
 
@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,

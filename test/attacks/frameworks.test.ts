@@ -272,11 +272,17 @@ describe('A24: events that are polled for', () => {
     const on = await battle()
     const before = await on.hers()
     const { status, text } = await poll(on, on.mallory, on.alice)
-    expect(status).toBe(403)
+    // A25: word for word what is said of one that is not there.
+    const nobody = await on.ask(
+      '/api/v1/meseta',
+      { type: 'EVENTS', events: { framework_id: { value: 'nobody' }, stream_id: 'none', wait_ms: 0 } },
+      basic(on.mallory.principal),
+    )
+    expect({ status, text }).toEqual({ status: nobody.status, text: nobody.text })
     expect(text).not.toContain('hers')
-    const close = await poll(on, on.mallory, on.alice, { close: true })
-    expect(close.status).toBe(403)
+    await poll(on, on.mallory, on.alice, { close: true })
     expect(await on.hers()).toEqual(before)
+    expect((await on.alice.framework()).state).toBe('connected')
   })
 
   test('with ids of another’s mail confirm nothing of it', async () => {

@@ -26,21 +26,39 @@ export interface CrashPointOutcome {
   readonly reached: number
 }
 
-/** Places in the order in which the scenario comes to them. */
-export async function placesOf(): Promise<readonly string[]> {
-  const places = new Set<string>()
-  const outcome = await run((place) => {
-    places.add(place)
-    return undefined
-  })
-  if (outcome.violation !== undefined)
-    throw new Error(`the scenario fails without a crash: ${outcome.violation.text}`)
-  return [...places]
+export interface Places {
+  /** In the order in which the scenario comes to them. */
+  readonly all: readonly string[]
+  /** Those after which a piece of work called nothing more. */
+  readonly last: ReadonlySet<string>
 }
 
-/** All single crash points. */
-export function singles(places: readonly string[]): readonly CrashPointJob[] {
-  return places.flatMap((place): CrashPointJob[] => [[{ place, when: 'before' }], [{ place, when: 'after' }]])
+export async function placesOf(): Promise<Places> {
+  const all = new Set<string>()
+  const last = new Set<string>()
+  const outcome = await run(
+    (place) => {
+      all.add(place)
+      return undefined
+    },
+    (place) => last.add(place),
+  )
+  if (outcome.violation !== undefined)
+    throw new Error(`the scenario fails without a crash: ${outcome.violation.text}`)
+  return { all: [...all], last }
+}
+
+/** All single crash points. After a read is the moment before the next call, and comes once, as that. */
+export function singles({ all, last }: Places): readonly CrashPointJob[] {
+  return all.flatMap((place): CrashPointJob[] => {
+    const before: CrashPointJob = [{ place, when: 'before' }]
+    return isRead(place) && !last.has(place) ? [before] : [before, [{ place, when: 'after' }]]
+  })
+}
+
+function isRead(place: string): boolean {
+  const call = place.slice(Math.max(place.lastIndexOf(': '), place.lastIndexOf('> ')) + 2)
+  return /^(get|load|query) /.test(call)
 }
 
 /** Pairs of places, at most `bound` of them, spread evenly over all there are. */
@@ -78,11 +96,16 @@ interface Path {
   calls: string[]
 }
 
-async function run(decide: Decide): Promise<SimulationOutcome> {
+async function run(decide: Decide, onLast: (place: string) => void = () => {}): Promise<SimulationOutcome> {
   const paths = new AsyncLocalStorage<Path>()
   return await simulate({
     ...SCENARIO,
-    around: (what, work) => paths.run({ what, calls: [] }, work),
+    around: async (what, work) => {
+      const path: Path = { what, calls: [] }
+      const done = await paths.run(path, work)
+      if (path.calls.length > 0) onLast(nameOf(path))
+      return done
+    },
     mutation: (env, name) => watched(env, (call) => placeOf(paths.getStore(), name, call), decide),
   })
 }
@@ -94,7 +117,11 @@ function placeOf(path: Path | undefined, name: string, call: string): string {
   if (path.what === 'reader' && call.startsWith('query mail')) path.calls = []
   // Many agents one after the other are one place.
   if (path.calls.at(-1) !== call) path.calls.push(call)
-  return `${path.what}: ${path.calls.slice(-MAX_CALLS).join(' > ')}`
+  return nameOf(path)
+}
+
+function nameOf({ what, calls }: Path): string {
+  return `${what}: ${calls.slice(-MAX_CALLS).join(' > ')}`
 }
 
 /** Longer ways to a place are told apart by their ends only. */

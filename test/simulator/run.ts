@@ -79,10 +79,10 @@ function rate(runs: number, cpuSeconds: number): string {
 /** Every place where a process can die, before and after the call; with `pairs`, two of them in one run. */
 async function crashPoints(): Promise<number> {
   const places = await placesOf()
-  const chosen = places.filter((place) => values.only === undefined || place.includes(values.only))
+  const all = places.all.filter((place) => values.only === undefined || place.includes(values.only))
   const isPairs = positionals.includes('pairs')
-  const crashes = isPairs ? pairs(chosen, number('bound')) : singles(chosen)
-  console.log(`${places.length} places, ${crashes.length} ${isPairs ? 'pairs of' : 'single'} crashes`)
+  const crashes = isPairs ? pairs(all, number('bound')) : singles({ ...places, all })
+  console.log(`${places.all.length} places, ${crashes.length} ${isPairs ? 'pairs of' : 'single'} crashes`)
   const progress = progressOf(crashes.length)
   const jobs = crashes.map((at) => ({ job: 'crash point', at }) as const)
   let failed = 0

@@ -55,11 +55,10 @@ export async function pollEvents(
   if (await areDoorsClosed(env)) return closedAnswer()
   const { frameworkId } = asked
   const framework = await env.store.get('framework', { frameworkId })
-  // A cluster that was started anew adopts the framework when it subscribes (C48).
-  if (framework === undefined) return answered({ end: 'DISCONNECTED' })
-  if (principal !== undefined && principal !== framework.principal) {
-    return text(403, `Principal '${principal}' is not the principal of this framework`)
-  }
+  // Another's is answered as one that is not there (A25), and a cluster that was started anew adopts the framework when
+  // it subscribes (C48), where a wrong principal is told so.
+  const isForeign = principal !== undefined && principal !== framework?.principal
+  if (framework === undefined || isForeign) return answered({ end: 'DISCONNECTED' })
   const refused = registrationRefusal(env.settings.acls, framework.info)
   if (refused !== undefined) return text(403, refused)
   const polled: Polled = {

@@ -437,8 +437,9 @@ describe('refusals', () => {
         body: Buffer.from(JSON.stringify(body)),
         params: {},
       })
-    expect((await asked('other')).status).toBe(403)
-    expect((await asked('me')).status).toBe(200)
+    const bodyOf = async (principal: string) => JSON.parse(String((await asked(principal)).body))
+    expect((await bodyOf('other')).events).toEqual({ end: 'DISCONNECTED' })
+    expect((await bodyOf('me')).events.batches).toHaveLength(1)
   })
 
   test('H18: while the table is away a poll is a 503, and afterwards nothing is missing', async () => {
