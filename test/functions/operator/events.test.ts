@@ -438,7 +438,7 @@ describe('refusals', () => {
         params: {},
       })
     const bodyOf = async (principal: string) => JSON.parse(String((await asked(principal)).body))
-    expect((await bodyOf('other')).events).toEqual({ end: 'DISCONNECTED' })
+    expect((await bodyOf('other')).events).toEqual({ batches: [], settled: [], ended: 'DISCONNECTED' })
     expect((await bodyOf('me')).events.batches).toHaveLength(1)
   })
 
