@@ -1,7 +1,7 @@
 // The order of the test files: those that take minutes begin first, so that none of them runs alone at the end.
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Of those that only calculate no two begin together: real processes beside them need their share of two cores. */
+/** Of those that only calculate no two begin together: they take what the others leave of two cores. */
 const LONG = [
   'test/simulator/crash-points.test.ts',
   'test/chaos/chaos.test.ts',

@@ -32,8 +32,7 @@ test('F62: handlers may die at every call they make, before and after', {
   const failed: string[] = []
   let index = 0
   const jobs = crashes.map((at) => ({ job: 'crash point', at }) as const)
-  // The other core is for the other tests.
-  for await (const { result } of onAllCores(jobs, undefined, 1)) {
+  for await (const { result } of onAllCores(jobs, undefined, 'when idle')) {
     const [crash] = crashes[index++] ?? []
     if (result.violation !== undefined)
       failed.push(

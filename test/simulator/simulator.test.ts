@@ -17,8 +17,7 @@ describe('simulated clusters under faults', () => {
     })
     const failed: string[] = []
     let commits = 0
-    // The other core is for the other tests.
-    for await (const { result } of onAllCores(jobs, undefined, 1)) {
+    for await (const { result } of onAllCores(jobs, undefined, 'when idle')) {
       commits += result.commits
       if (result.violation === undefined) continue
       failed.push([`seed ${result.seed}`, result.violation.text, ...result.violation.story].join('\n'))

@@ -1,6 +1,6 @@
 // Simulations on all cores: processes that take one job after the other; results come in the order of the jobs.
 import { fork } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type CrashPointJob, type CrashPointOutcome, crashAt } from './crash-points.ts'
 import { type SimulationOptions, type SimulationOutcome, simulate } from './simulation.ts'
@@ -35,24 +35,27 @@ export interface Done<K extends keyof Results> {
 }
 
 /**
- * Does all jobs, as many at once as there are cores, and yields what became of each in their order.
+ * Does all jobs, as many at once as there are cores, and yields what became of each in their order. 'When idle'
+ * others go first: tests with real processes and real time beside it do not feel it.
  * @throws when a process dies: a simulation itself never throws
  */
 export async function* onAllCores<K extends keyof Results>(
   jobs: readonly (Job & { readonly job: K })[],
   onDone: (done: number) => void = () => {},
-  processes: number = availableParallelism(),
+  priority: 'normal' | 'when idle' = 'normal',
 ): AsyncGenerator<Done<K>> {
   const slots = jobs.map(() => Promise.withResolvers<Done<K>>())
   // Looked at in order, later; one that dies early must not end everything by itself.
   for (const { promise } of slots) promise.catch(() => {})
   let next = 0
   let done = 0
-  const workers = Array.from({ length: Math.min(processes, jobs.length) }, () => {
+  const workers = Array.from({ length: Math.min(availableParallelism(), jobs.length) }, () => {
     const worker = fork(fileURLToPath(import.meta.url), [WORKER], {
       execArgv: FLAGS,
       serialization: 'advanced',
     })
+    if (priority === 'when idle' && worker.pid !== undefined)
+      setPriority(worker.pid, constants.priority.PRIORITY_LOW)
     let own = -1
     const take = () => {
       own = next++
