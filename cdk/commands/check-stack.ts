@@ -1,10 +1,10 @@
-// `npm run check:stack`: synthesizes, asks cdk-nag, cfn-lint, ShellCheck and systemd; prints what they find, and fails.
+// `npm run check:stack`: bundles, synthesizes, asks cdk-nag, cfn-lint, ShellCheck and systemd; prints what they find, and fails.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lint, lintScripts, verifyUnits } from './lint.ts'
-import { ROOT } from './run.ts'
+import { bundle, main, ROOT } from './run.ts'
 
 /** The stack as deployed with all it has, and as deployed on an emulator. */
 const VARIANTS: Readonly<Record<string, readonly string[]>> = {
@@ -18,21 +18,26 @@ const VARIANTS: Readonly<Record<string, readonly string[]>> = {
 }
 
 let failed = 0
-for (const [name, context] of Object.entries(VARIANTS)) {
-  const out = mkdtempSync(join(tmpdir(), 'meseta-stack-'))
-  try {
-    report(`synthesis and cdk-nag, ${name}`, synthesize(out, context))
-    report(`cfn-lint, ${name}`, await lint(out))
-  } finally {
-    rmSync(out, { recursive: true, force: true })
+await main(async () => {
+  await bundle(process.env)
+  for (const [name, context] of Object.entries(VARIANTS)) {
+    const out = mkdtempSync(join(tmpdir(), 'meseta-stack-'))
+    try {
+      const problem = synthesize(out, context)
+      report(`synthesis and cdk-nag, ${name}`, problem)
+      // Without a template there would be nothing to find.
+      if (problem === undefined) report(`cfn-lint, ${name}`, await lint(out))
+    } finally {
+      rmSync(out, { recursive: true, force: true })
+    }
   }
-}
-report('ShellCheck, scripts of the machines', await lintScripts())
-const units = verifyUnits()
-if (units.skipped === undefined) report('systemd-analyze verify, units of the machines', units.problem)
-else console.log(`skipped systemd-analyze verify: ${units.skipped}`)
-console.log(failed === 0 ? 'the stack is clean' : `${failed} checks failed`)
-process.exitCode = failed === 0 ? 0 : 1
+  report('ShellCheck, scripts of the machines', await lintScripts())
+  const units = verifyUnits()
+  if (units.skipped === undefined) report('systemd-analyze verify, units of the machines', units.problem)
+  else console.log(`skipped systemd-analyze verify: ${units.skipped}`)
+  console.log(failed === 0 ? 'the stack is clean' : `${failed} checks failed`)
+  if (failed > 0) process.exitCode = 1
+})
 
 function report(what: string, problem: string | undefined): void {
   console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${what}`)
