@@ -1,7 +1,7 @@
 // `npm run destroy:local`: takes the cluster off the emulator, looks whether anything is left, ends a MiniStack of ours.
 import { Command } from 'commander'
 import { placeOf, variablesOf } from './aws.ts'
-import { leftovers, removeAgentQueues } from './leftovers.ts'
+import { leftovers, removeAgentQueues, removeLateLogs } from './leftovers.ts'
 import { isEmulator, startedHere, stopMiniStack } from './ministack.ts'
 import { clusterOf, passedOn } from './options.ts'
 import { forgetOutputs } from './outputs.ts'
@@ -33,6 +33,7 @@ await main(async () => {
   const context = ['-c', `emulator=${endpoint}`, '-c', 'keep=false', '-c', 'responses=buffered']
   await cdk(['destroy', cluster.stack, '--force', ...context, ...given], variablesOf(place))
   const queues = await removeAgentQueues(place, cluster)
+  await removeLateLogs(place, cluster)
   const left = await leftovers(place, cluster)
   forgetOutputs(cluster.stack)
   if (left.length > 0) throw new CommandFailed(`still there:\n  ${left.join('\n  ')}`)

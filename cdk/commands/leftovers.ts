@@ -1,4 +1,5 @@
 // What of a cluster is still there: looked for after its stack was destroyed.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DeleteQueueCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { AwsError, callJson, callQuery, getJson, type Place } from './aws.ts'
 
@@ -15,6 +16,25 @@ export async function removeAgentQueues(place: Place, { prefix }: Cluster): Prom
   for (const QueueUrl of urls) await client.send(new DeleteQueueCommand({ QueueUrl }))
   return urls.length
 }
+
+/**
+ * Emulators make a log group anew for what a function says that was under way when its group was deleted; on AWS our
+ * roles forbid that. Gives how many were removed, once a look finds none.
+ */
+export async function removeLateLogs(place: Place, { stack }: Cluster): Promise<number> {
+  for (let removed = 0, looks = 0; ; looks++) {
+    const groups = await logGroupsOf(place, stack)
+    // Those of the stack have a retention, which nobody gave to these.
+    const names = groups.filter((group) => typeof group.retentionInDays !== 'number').map(nameOfGroup)
+    if (names.length === 0 || looks === LOOKS_FOR_LOGS) return removed
+    for (const logGroupName of names)
+      await callJson(place, 'logs', 'Logs_20140328.DeleteLogGroup', { logGroupName })
+    removed += names.length
+    await sleep(1_000)
+  }
+}
+
+const LOOKS_FOR_LOGS = 15
 
 /** A line for each thing that is named after the stack or its queues. */
 export async function leftovers(place: Place, { stack, prefix }: Cluster): Promise<readonly string[]> {
@@ -57,20 +77,29 @@ async function functions(place: Place, stack: string): Promise<readonly string[]
   }
 }
 
-/** CloudFormation names them after the stack, Lambda after the function, emulators in a folder of theirs. */
 async function logGroups(place: Place, stack: string): Promise<readonly string[]> {
+  return (await logGroupsOf(place, stack)).map(nameOfGroup)
+}
+
+type LogGroup = Readonly<Record<string, unknown>>
+
+/** CloudFormation names them after the stack, Lambda after the function, emulators in a folder of theirs. */
+async function logGroupsOf(place: Place, stack: string): Promise<readonly LogGroup[]> {
   const found = await Promise.all(
     [`${stack}-`, `/aws/lambda/${stack}-`, `/aws/cloudformation/${stack}/`].map(
       async (logGroupNamePrefix) => {
         const input = { logGroupNamePrefix }
-        return namesOf(
-          (await callJson(place, 'logs', 'Logs_20140328.DescribeLogGroups', input)).logGroups,
-          'logGroupName',
-        )
+        const { logGroups } = await callJson(place, 'logs', 'Logs_20140328.DescribeLogGroups', input)
+        // A list of groups, as the service answers.
+        return (logGroups ?? []) as readonly LogGroup[]
       },
     ),
   )
   return found.flat()
+}
+
+function nameOfGroup({ logGroupName }: LogGroup): string {
+  return String(logGroupName)
 }
 
 async function secrets(place: Place, stack: string): Promise<readonly string[]> {

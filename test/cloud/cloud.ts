@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { getJson, type Place, placeOf, variablesOf } from '../../cdk/commands/aws.ts'
-import { leftovers, removeAgentQueues } from '../../cdk/commands/leftovers.ts'
+import { leftovers, removeAgentQueues, removeLateLogs } from '../../cdk/commands/leftovers.ts'
 import { lint } from '../../cdk/commands/lint.ts'
 import { isEmulator, startMiniStack, stopMiniStack } from '../../cdk/commands/ministack.ts'
 import { completeOutputs, type Outputs } from '../../cdk/commands/outputs.ts'
@@ -108,6 +108,7 @@ export async function startCloud(agents: number, say: (sentence: string) => void
         for (const machine of machines) machine.remove()
         await cdk('destroy', STACK, '--force', ...context())
         await removeAgentQueues(place, { stack: STACK, prefix: PREFIX })
+        await removeLateLogs(place, { stack: STACK, prefix: PREFIX })
         return await leftovers(place, { stack: STACK, prefix: PREFIX })
       },
       stop,
